@@ -1,0 +1,52 @@
+export { PinResolver } from './resolver/resolver.js';
+export type { PinnedTlsOptions, RefreshOutcome } from './resolver/resolver.js';
+export type { ServerIdentityCheck } from './resolver/check.js';
+export type { ResolverOptions } from './resolver/options.js';
+export type { ErrorSummary, RejectedSummary, ResolverCounters, ResolverStatus } from './resolver/status.js';
+export type { PinEvent, PinEventListener, PinEventName, PinEvents } from './resolver/events.js';
+export type { Lookup, UncoveredHosts, Verdict } from './resolver/judgement.js';
+export type { FreshnessState } from './resolver/freshness.js';
+export type { Snapshot, SnapshotSource } from './resolver/snapshot.js';
+export type { DocumentChange } from './resolver/adopt.js';
+export { decodeDocument } from './policy/decode.js';
+export type { BadRow, DocumentRow, EnforcementMode, PinDocument, PinEntry, RevokedPin } from './policy/document.js';
+export { HostSyntaxError, normaliseHost, parseTarget } from './policy/host.js';
+export type { Target } from './policy/host.js';
+export { Pin } from './pin/pin.js';
+export type { PinRole, PinSubject } from './pin/pin.js';
+export { verifiedPath } from './verify/verified-path.js';
+export type { VerifiedCertificate, VerifiedPath } from './verify/verified-path.js';
+export type { NodeCertificate } from './verify/certificate.js';
+export type { Evidence } from './verify/evidence.js';
+export { createEnvProvider } from './providers/env-provider.js';
+export type { EnvProviderOptions } from './providers/env-provider.js';
+export { createFileProvider } from './providers/file-provider.js';
+export type { FileProviderOptions } from './providers/file-provider.js';
+export { createStaticProvider } from './providers/static-provider.js';
+export type { StaticPinProvider } from './providers/static-provider.js';
+export type { PinProvider, PinReadRequest, PinReadResult } from './provider.js';
+export type { Clock, ClockTimer } from './internal/clock.js';
+export {
+  findPinError,
+  invalidOption,
+  PinDocumentError,
+  PinError,
+  pinErrorCode,
+  pinErrorCodes,
+  PinMismatchError,
+  PinProviderError,
+  PinResolverError,
+} from './errors.js';
+export type {
+  DocumentErrorPlace,
+  DocumentErrorReason,
+  InvalidOptionError,
+  MismatchFacts,
+  PinDocumentErrorCode,
+  PinErrorCode,
+  PinMismatchErrorCode,
+  PinProviderErrorCode,
+  PinResolverErrorCode,
+  PresentedCertificate,
+  ProviderErrorFacts,
+} from './errors.js';

@@ -1,0 +1,17 @@
+/** Makes foreign text safe for one line of a log: control, format and bidirectional characters escaped, length bounded. */
+export function printable(text: string, maxLength = 256): string {
+  const bounded = text.length > maxLength ? `${text.slice(0, maxLength - 1)}…` : text;
+  return bounded.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
+    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** A duration for people: `850 ms`, `14 s`, `3 min`, `5 h`, `2 d`. */
+export function durationText(milliseconds: number): string {
+  if (milliseconds < 1_000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 120_000) return `${Math.round(milliseconds / 1_000)} s`;
+  if (milliseconds < 7_200_000) return `${Math.round(milliseconds / 60_000)} min`;
+  if (milliseconds < 172_800_000) return `${Math.round(milliseconds / 3_600_000)} h`;
+  return `${Math.round(milliseconds / 86_400_000)} d`;
+}

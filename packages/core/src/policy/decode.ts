@@ -1,0 +1,209 @@
+import { PinDocumentError } from '../errors.js';
+import { printable } from '../internal/text.js';
+import { type BadRow, type DocumentRow, type PinDocument, rowKey } from './document.js';
+import { type Directives, readDirective } from './directives.js';
+import { HostSyntaxError } from './host.js';
+import { parseHostPattern } from './host-pattern.js';
+import { findOddCharacter, parseJsonText } from './json-text.js';
+import { parseRowValue } from './row.js';
+
+/** Bytes of a document that are read at most, unless the caller says otherwise. */
+export const defaultMaxDocumentBytes: number = 1024 * 1024;
+
+/**
+ * Turns what a store handed over into a document, or refuses it whole. The only place where untrusted JSON becomes a
+ * value. A row with a bad value is set aside in `badRows` and takes no neighbour along.
+ *
+ * @param raw - text, UTF-8 bytes, or an object that the store's API parsed (in which doubled keys cannot be seen)
+ * @throws PinDocumentError
+ */
+export function decodeDocument(
+  raw: string | Uint8Array | object,
+  options: { readonly maxDocumentBytes?: number } = {},
+): PinDocument {
+  const limit = options.maxDocumentBytes ?? defaultMaxDocumentBytes;
+  const value = typeof raw === 'string' || raw instanceof Uint8Array ? parseText(raw, limit) : checkedObject(raw, limit);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongShape(value);
+  const directives: Directives = { revoked: [], notes: [] };
+  const rows = new Map<string, DocumentRow>();
+  const bad = new Map<string, BadRow>();
+  const written = new Map<string, string>();
+  for (const [key, rowValue] of Object.entries(value)) {
+    refuseOddKey(key);
+    if (key.startsWith('$')) {
+      readDirective(key, rowValue, directives);
+      continue;
+    }
+    const place = readKey(key, rowValue);
+    const identity = rowKey(place);
+    const other = written.get(identity);
+    if (other !== undefined) throw doubledKey(key, other);
+    written.set(identity, key);
+    try {
+      rows.set(identity, Object.freeze({ ...place, ...parseRowValue(key, rowValue) }));
+    } catch (error) {
+      if (!(error instanceof PinDocumentError)) throw error;
+      bad.set(identity, badRow(place, key, error));
+    }
+  }
+  const warnings = settleContradictions(rows, bad, written);
+  if (rows.size === 0) throw nothingUsable(bad);
+  const sorted = <Row>(entries: Map<string, Row>): readonly Row[] =>
+    Object.freeze([...entries].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, row]) => row));
+  return Object.freeze({
+    format: 'pinvault/1' as const,
+    rows: sorted(rows),
+    badRows: sorted(bad),
+    revoked: Object.freeze(directives.revoked.map((revoked) => Object.freeze(revoked))),
+    ...(directives.generation === undefined ? {} : { generation: directives.generation }),
+    ...(directives.expiresAt === undefined ? {} : { expiresAt: directives.expiresAt }),
+    notes: Object.freeze(directives.notes),
+    warnings: Object.freeze(warnings),
+  });
+}
+
+function parseText(raw: string | Uint8Array, limit: number): unknown {
+  refuseTooLarge(typeof raw === 'string' ? Buffer.byteLength(raw) : raw.byteLength, limit);
+  if (typeof raw === 'string') return parseJsonText(raw);
+  if ((raw[0] === 0xff && raw[1] === 0xfe) || (raw[0] === 0xfe && raw[1] === 0xff)) {
+    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', 'the document is not UTF-8', {
+      reason: 'encoding',
+      hint: 'it is UTF-16: save it as UTF-8',
+    });
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(raw);
+  } catch {
+    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', 'the document is not UTF-8', { reason: 'encoding' });
+  }
+  return parseJsonText(text);
+}
+
+function checkedObject(raw: object, limit: number): unknown {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(raw);
+  } catch (error) {
+    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', 'the document is not plain data', { reason: 'bad-value' }, { cause: error });
+  }
+  refuseTooLarge(Buffer.byteLength(text ?? ''), limit);
+  // Parsed again, so that what is decoded is plain data whatever the object was.
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+function refuseTooLarge(bytes: number, limit: number): void {
+  if (bytes <= limit) return;
+  throw new PinDocumentError('ERR_DOCUMENT_TOO_LARGE', `the document has ${bytes} bytes, the limit is ${limit}`, {
+    reason: 'too-large',
+    hint: 'raise maxDocumentBytes, or split it into one secret per host',
+  });
+}
+
+function wrongShape(value: unknown): PinDocumentError {
+  const isDoubleEncoded = typeof value === 'string' && value.trimStart().startsWith('{');
+  return new PinDocumentError('ERR_DOCUMENT_MALFORMED', 'the document is not a JSON object', {
+    reason: 'bad-value',
+    hint: isDoubleEncoded ? 'it is JSON inside a JSON string: store the object itself' : 'rows of "host": "pins"',
+  });
+}
+
+function refuseOddKey(key: string): void {
+  const character = findOddCharacter(key, '');
+  if (character === undefined) return;
+  throw new PinDocumentError(
+    'ERR_DOCUMENT_MALFORMED',
+    `the key "${printable(key, 120)}" holds ${character.name} at character ${character.position + 1}`,
+    { reason: 'forbidden-character', key, position: character.position, hint: 'type the key anew' },
+  );
+}
+
+const wholeDocumentKeys = new Set(['pins', 'value', 'json', 'document', 'data']);
+
+function readKey(key: string, value: unknown): { pattern: string; label?: string } {
+  if (typeof value === 'string' && wholeDocumentKeys.has(key) && value.trimStart().startsWith('{')) {
+    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', `the row "${key}" holds a whole document as text`, {
+      reason: 'bad-value',
+      key,
+      hint: 'make each host a row of its own',
+    });
+  }
+  const hash = key.indexOf('#');
+  const host = hash === -1 ? key : key.slice(0, hash);
+  try {
+    if (host === '__proto__') throw new HostSyntaxError(host, 'not a host name');
+    const pattern = parseHostPattern(host).text;
+    return hash === -1 ? { pattern } : { pattern, label: key.slice(hash + 1) };
+  } catch (error) {
+    if (!(error instanceof HostSyntaxError)) throw error;
+    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', `the key "${printable(key, 120)}" is no host pattern: ${error.problem}`, {
+      reason: 'bad-key',
+      key,
+      hint: /:\/\//u.test(key) ? 'the host alone, without https:// and path' : undefined,
+    });
+  }
+}
+
+function doubledKey(key: string, other: string): PinDocumentError {
+  const same = key === other ? `"${printable(key, 80)}"` : `"${printable(other, 80)}" and "${printable(key, 80)}" are one host and`;
+  return new PinDocumentError('ERR_DOCUMENT_MALFORMED', `${same} stand twice`, {
+    reason: 'duplicate-key',
+    key,
+    hint: 'a second row for a host takes a label: host#next',
+  });
+}
+
+function badRow(place: { pattern: string; label?: string }, key: string, error: PinDocumentError): BadRow {
+  const { code, reason, message, tokenIndex } = error;
+  return Object.freeze({ ...place, key, code, reason, message, ...(tokenIndex === undefined ? {} : { tokenIndex }) });
+}
+
+/** Rows of one pattern that say opposite things: the stricter side holds, the other row is set aside by name. */
+function settleContradictions(
+  rows: Map<string, DocumentRow>,
+  bad: Map<string, BadRow>,
+  written: ReadonlyMap<string, string>,
+): string[] {
+  const warnings: string[] = [];
+  const byPattern = new Map<string, DocumentRow[]>();
+  for (const row of rows.values()) {
+    const group = byPattern.get(row.pattern);
+    if (group === undefined) byPattern.set(row.pattern, [row]);
+    else group.push(row);
+  }
+  for (const [pattern, group] of byPattern) {
+    if (group.length === 1) continue;
+    const holds = group.some((row) => row.rule === 'block') ? 'block' : group.some((row) => row.rule === 'pins') ? 'pins' : 'none';
+    for (const row of group) {
+      if (row.rule === holds) continue;
+      const identity = rowKey(row);
+      const key = written.get(identity) ?? identity;
+      const error = new PinDocumentError(
+        'ERR_PIN_ROW_INVALID',
+        `row "${printable(key, 120)}": ${row.rule} beside ${holds} for the same host; ${holds} holds`,
+        { reason: 'bad-value', key },
+      );
+      rows.delete(identity);
+      bad.set(identity, badRow({ pattern, ...(row.label === undefined ? {} : { label: row.label }) }, key, error));
+    }
+    const modes = new Set(group.map((row) => row.mode).filter((mode) => mode !== undefined));
+    if (modes.size > 1) warnings.push(`rows of "${pattern}" say both mode=enforce and mode=report; enforce holds`);
+  }
+  return warnings;
+}
+
+/** A document without one usable row is refused whole, with the reason of its first bad row. */
+function nothingUsable(bad: ReadonlyMap<string, BadRow>): PinDocumentError {
+  const [first] = bad.values();
+  if (first === undefined) {
+    return new PinDocumentError('ERR_DOCUMENT_EMPTY', 'the document has no rows', {
+      reason: 'empty',
+      hint: 'a host that wants no pins says none',
+    });
+  }
+  return new PinDocumentError('ERR_DOCUMENT_MALFORMED', `no usable row: ${first.message.slice(first.code.length + 2)}`, {
+    reason: first.reason,
+    key: first.key,
+    tokenIndex: first.tokenIndex,
+  });
+}

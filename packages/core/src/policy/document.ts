@@ -1,0 +1,70 @@
+import type { PinDocumentErrorCode, DocumentErrorReason } from '../errors.js';
+import type { PinRole } from '../pin/pin.js';
+
+/** How a mismatch is treated: refused, or only told. */
+export type EnforcementMode = 'enforce' | 'report';
+
+/** One pin of a row. */
+export interface PinEntry {
+  /** Canonical text, as `Pin#toString()` writes it. */
+  readonly pin: string;
+  readonly role: PinRole;
+  /** The pin counts up to and including this instant (epoch ms). */
+  readonly until?: number;
+  /** From 30 days before this instant (epoch ms) a warning asks for a review; nothing else changes. */
+  readonly review?: number;
+}
+
+/** One good row of a document. */
+export interface DocumentRow {
+  /** Canonical host pattern. */
+  readonly pattern: string;
+  /** What stands behind `#` in the key. */
+  readonly label?: string;
+  readonly rule: 'pins' | 'none' | 'block';
+  readonly pins: readonly PinEntry[];
+  readonly mode?: EnforcementMode;
+  /** The row is not in the document that the store holds now: it was kept from the last good one, and why. */
+  readonly kept?: 'bad-row' | 'required-host';
+}
+
+/** One row that was set aside. */
+export interface BadRow {
+  readonly pattern: string;
+  readonly label?: string;
+  /** The key as it was written. */
+  readonly key: string;
+  readonly code: PinDocumentErrorCode;
+  readonly reason: DocumentErrorReason;
+  readonly message: string;
+  readonly tokenIndex?: number;
+}
+
+/** A key that never matches again. */
+export interface RevokedPin {
+  readonly pin: string;
+  /** `leaf`: refuses where the leaf has it. `any-certificate`: anywhere in the chain that Node shows. */
+  readonly where: 'leaf' | 'any-certificate';
+  readonly label?: string;
+}
+
+/** A decoded pin document: plain, frozen data, which can be cloned into a worker. */
+export interface PinDocument {
+  readonly format: 'pinvault/1';
+  /** In the order of their patterns and labels, so that equal documents are equal values. */
+  readonly rows: readonly DocumentRow[];
+  readonly badRows: readonly BadRow[];
+  readonly revoked: readonly RevokedPin[];
+  readonly generation?: number;
+  /** The whole document counts up to and including this instant (epoch ms). */
+  readonly expiresAt?: number;
+  /** `$note`s, as written. */
+  readonly notes: readonly string[];
+  /** What is legal but looks like a slip. */
+  readonly warnings: readonly string[];
+}
+
+/** The key that identifies a row: pattern and label. */
+export function rowKey(row: { readonly pattern: string; readonly label?: string }): string {
+  return row.label === undefined ? row.pattern : `${row.pattern}#${row.label}`;
+}

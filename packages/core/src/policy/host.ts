@@ -1,0 +1,97 @@
+import { isIP, isIPv4, isIPv6 } from 'node:net';
+import { domainToASCII } from 'node:url';
+import { printable } from '../internal/text.js';
+
+/** Thrown for a text that is no host name; `problem` is one clause for people. */
+export class HostSyntaxError extends Error {
+  override readonly name = 'HostSyntaxError';
+  readonly problem: string;
+
+  constructor(host: string, problem: string) {
+    super(`host "${printable(host, 80)}": ${problem}`);
+    this.problem = problem;
+  }
+}
+
+const asciiHost = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/u;
+
+/**
+ * The one form in which hosts are compared: lower case, A-labels, no trailing dot; IP literals canonical, without
+ * brackets. Every host that enters pinvault comes through here once.
+ *
+ * Node hands its check whatever the caller wrote, and its own name check accepts more spellings than a map look-up
+ * would find; a spelling that this function cannot read is an error, never an uncovered host.
+ *
+ * @throws HostSyntaxError
+ */
+export function normaliseHost(host: string): string {
+  // The usual case first: this runs in every handshake.
+  if (asciiHost.test(host) && host.length <= 253 && !endsInNumber(host) && !host.includes('xn--')) return host;
+  return normaliseUnusualHost(host);
+}
+
+function normaliseUnusualHost(host: string): string {
+  if (host === '') throw new HostSyntaxError(host, 'empty');
+  const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+  if (isIPv4(host)) return host;
+  if (isIPv6(bare) && !bare.includes('%')) return canonicalIPv6(bare);
+  refuseOddCharacters(host);
+  const ascii = domainToASCII(host).toLowerCase();
+  if (ascii === '') throw new HostSyntaxError(host, emptyLabelIn(host) ? 'empty label' : 'not a host name');
+  const name = ascii.endsWith('.') ? ascii.slice(0, -1) : ascii;
+  // domainToASCII reads 127.1 and 0x7f.1 as addresses, and full-width digits too.
+  if (isIP(name) !== 0 || endsInNumber(name)) throw new HostSyntaxError(host, 'not an IP address in canonical form');
+  if (emptyLabelIn(name)) throw new HostSyntaxError(host, 'empty label');
+  if (!asciiHost.test(name)) throw new HostSyntaxError(host, 'not a host name');
+  if (name.length > 253) throw new HostSyntaxError(host, 'longer than 253 characters');
+  return name;
+}
+
+function emptyLabelIn(name: string): boolean {
+  return name.split(/[.\u3002\uff0e\uff61]/u).some((label, index, labels) => label === '' && index < labels.length - 1) || name === '';
+}
+
+function endsInNumber(name: string): boolean {
+  return /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/u.test(name);
+}
+
+function canonicalIPv6(address: string): string {
+  return new URL(`http://[${address}]/`).hostname.slice(1, -1);
+}
+
+/** domainToASCII silently drops format characters and decodes percent signs: both are refused before it sees them. */
+function refuseOddCharacters(host: string): void {
+  const odd = /[^\p{L}\p{M}\p{N}._\-\u3002\uff0e\uff61]/u.exec(host)?.[0];
+  if (odd === undefined) return;
+  const codePoint = (odd.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  throw new HostSyntaxError(host, `character U+${codePoint} in a host name`);
+}
+
+/** A host with the port that is dialled, where it is known. */
+export interface Target {
+  readonly host: string;
+  readonly port?: number | undefined;
+}
+
+/**
+ * Reads `host`, `host:port`, `[v6]:port` or a bare IPv6 literal and normalises the host.
+ *
+ * @throws HostSyntaxError
+ */
+export function parseTarget(text: string): Target {
+  if (isIPv6(text)) return { host: normaliseHost(text) };
+  const { host, port } = splitPort(text);
+  return port === undefined ? { host: normaliseHost(host) } : { host: normaliseHost(host), port };
+}
+
+/** Splits `:port` off; only a bracketed IPv6 literal can have one. @throws HostSyntaxError */
+export function splitPort(text: string): { host: string; port?: number } {
+  const colon = text.lastIndexOf(':');
+  if (colon === -1 || text.endsWith(']')) return { host: text };
+  const host = text.slice(0, colon);
+  const digits = text.slice(colon + 1);
+  if (host.includes(':') && !host.startsWith('[')) return { host: text };
+  const port = /^[1-9][0-9]{0,4}$/u.test(digits) ? Number(digits) : Number.NaN;
+  if (!(port <= 65_535)) throw new HostSyntaxError(text, `port "${printable(digits, 12)}" is not 1 to 65535`);
+  return { host, port };
+}

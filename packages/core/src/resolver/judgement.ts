@@ -1,0 +1,256 @@
+import { PinError, PinMismatchError, PinResolverError } from '../errors.js';
+import type { Clock } from '../internal/clock.js';
+import type { EnforcementMode, PinEntry } from '../policy/document.js';
+import { HostSyntaxError, normaliseHost, type Target } from '../policy/host.js';
+import { HostPatternMap, parseHostPattern } from '../policy/host-pattern.js';
+import { type Governing, type PinRule, Policy } from '../policy/policy.js';
+import { DerError } from '../pin/der.js';
+import type { NodeCertificate } from '../verify/certificate.js';
+import { Evidence } from '../verify/evidence.js';
+import { checkHostName } from '../verify/host-name.js';
+import { LinkCache } from '../verify/link.js';
+import { findRevoked, matchPins } from '../verify/verifier.js';
+import { hostText, refusedChain } from './refusal.js';
+import { describeSource, type Snapshot } from './snapshot.js';
+
+/** What happens with a host that no row covers. */
+export type UncoveredHosts = 'reject' | 'report' | 'allow';
+
+interface Judged {
+  /** Normalised. */
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly revision: string;
+  readonly evidence: Evidence;
+}
+
+/** The answer of a check that did not refuse. */
+export type Verdict =
+  | (Judged & {
+      readonly outcome: 'match';
+      /** Canonical text of the pin that matched. */
+      readonly pin: string;
+      /** Index of the certificate that matched, leaf = 0. */
+      readonly chainIndex: number;
+      /** The key of the document that governs. */
+      readonly pattern: string;
+    })
+  /** The host's row says `none`, or no row covers it and `uncoveredHosts` is `allow`. */
+  | (Judged & { readonly outcome: 'unpinned'; readonly reason: 'none' | 'uncovered' })
+  /** Would have been refused with this error; report mode let it pass. */
+  | (Judged & { readonly outcome: 'reported'; readonly error: PinError });
+
+/** What governs a host, without a certificate. */
+export type Lookup =
+  | { readonly rule: 'pins'; readonly pattern: string; readonly mode: EnforcementMode; readonly pins: readonly PinEntry[] }
+  | { readonly rule: 'none' | 'block'; readonly pattern: string }
+  /** The host's row is bad and there was no good one before: connections are refused. */
+  | { readonly rule: 'quarantined'; readonly pattern: string; readonly message: string }
+  /** `needsPort`: rows fit, but only with a port, and the target has none. */
+  | { readonly rule: 'uncovered'; readonly needsPort: boolean }
+  | { readonly rule: 'not-loaded' };
+
+/** What the judgement needs to know of the resolver around it. */
+export interface JudgementContext {
+  readonly mode: EnforcementMode;
+  readonly uncoveredHosts: UncoveredHosts;
+  readonly clock: Clock;
+  /** Throws where the pins in force may not be used: closed, expired. */
+  assertUsable(): void;
+  /** `confirmed 14 s ago`, for messages. */
+  ageText(): string;
+}
+
+interface Remembered {
+  readonly epoch: number;
+  readonly validUntil: number;
+  readonly verdict: Verdict;
+}
+
+/** Judges connections under the snapshot in force. Synchronous, no I/O. */
+export class Judgement {
+  readonly #context: JudgementContext;
+  readonly #links = new LinkCache();
+  readonly #remembered = new WeakMap<Evidence, Remembered>();
+  // Under `allow`, a row that was deleted or mistyped must not unpin its host: patterns that ever covered something.
+  readonly #everCovered = new HostPatternMap<true>();
+  #snapshot: Snapshot;
+  #policy: Policy;
+  #epoch = 0;
+
+  constructor(snapshot: Snapshot, context: JudgementContext) {
+    this.#context = context;
+    this.#snapshot = snapshot;
+    this.#policy = new Policy(snapshot.document);
+    this.#remember(snapshot);
+  }
+
+  /** Puts other pins in force. */
+  use(snapshot: Snapshot): void {
+    const policy = new Policy(snapshot.document);
+    this.#remember(snapshot);
+    this.#policy = policy;
+    this.#snapshot = snapshot;
+    this.#epoch += 1;
+  }
+
+  #remember({ document }: Snapshot): void {
+    for (const { pattern, rule } of document.rows) {
+      if (rule !== 'none') this.#everCovered.set(parseHostPattern(pattern), true);
+    }
+    for (const { pattern } of document.badRows) this.#everCovered.set(parseHostPattern(pattern), true);
+  }
+
+  lookup(target: Target): Lookup {
+    const governing = this.#policy.lookup(readHost(target), target.port);
+    switch (governing.kind) {
+      case 'pins':
+        return { rule: 'pins', pattern: governing.pattern, mode: governing.mode, pins: governing.pins };
+      case 'quarantined':
+        return { rule: 'quarantined', pattern: governing.pattern, message: governing.badRow.message };
+      case 'uncovered':
+        return { rule: 'uncovered', needsPort: governing.needsPort };
+      default:
+        return { rule: governing.kind, pattern: governing.pattern };
+    }
+  }
+
+  /** Host name first, pins second. @throws PinError, or Node's own error for the host name */
+  verify(target: Target, certificate: NodeCertificate): Verdict {
+    const host = readHost(target);
+    const wrongName = checkHostName(host, certificate);
+    if (wrongName !== undefined) throw wrongName;
+    let evidence: Evidence;
+    try {
+      evidence = new Evidence(host, target.port, certificate);
+    } catch (error) {
+      throw unreadable(host, target.port, error);
+    }
+    return this.judge(evidence);
+  }
+
+  /** The same question under the pins in force now. @throws PinError */
+  judge(evidence: Evidence): Verdict {
+    const now = this.#context.clock.now();
+    const known = this.#remembered.get(evidence);
+    if (known !== undefined && known.epoch === this.#epoch && now <= known.validUntil) {
+      // Age has no place among what is remembered: it is asked each time.
+      this.#assertUsable(evidence);
+      return known.verdict;
+    }
+    const { host, port } = evidence;
+    let validUntil = Infinity;
+    let verdict: Verdict;
+    try {
+      this.#assertNotRevoked(evidence);
+      try {
+        this.#context.assertUsable();
+        const found = this.#decide(evidence, now);
+        verdict = found.verdict;
+        validUntil = found.validUntil;
+      } catch (error) {
+        if (!this.#isReported(error, evidence)) throw error;
+        verdict = { outcome: 'reported', host, port, revision: this.#snapshot.revision, evidence, error: error as PinError };
+        // Looked at again soon: it may be about the clock.
+        validUntil = now + 1_000;
+      }
+    } catch (error) {
+      throw PinError.isPinError(error) ? error : unreadable(host, port, error);
+    }
+    this.#remembered.set(evidence, { epoch: this.#epoch, validUntil, verdict });
+    return verdict;
+  }
+
+  #assertUsable(evidence: Evidence): void {
+    try {
+      this.#context.assertUsable();
+    } catch (error) {
+      if (!this.#isReported(error, evidence)) throw error;
+    }
+  }
+
+  /** Beats match, `none` and report mode alike: the key is known to be in wrong hands. */
+  #assertNotRevoked(evidence: Evidence): void {
+    const index = findRevoked(this.#policy, evidence);
+    if (index === undefined) return;
+    const which = index === 0 ? 'its certificate' : `certificate ${index} of its chain`;
+    throw this.#refuse('ERR_PIN_REVOKED', `the key of ${which} is under $revoked`, evidence);
+  }
+
+  #decide(evidence: Evidence, now: number): { verdict: Verdict; validUntil: number } {
+    const { host, port } = evidence;
+    const { revision } = this.#snapshot;
+    const governing = this.#policy.lookup(host, port);
+    switch (governing.kind) {
+      case 'none':
+        return { verdict: { outcome: 'unpinned', reason: 'none', host, port, revision, evidence }, validUntil: Infinity };
+      case 'block':
+        throw this.#refuseHost('ERR_PIN_HOST_BLOCKED', `the row "${governing.pattern}" says block`, evidence, governing.pattern);
+      case 'quarantined':
+        throw this.#refuseHost('ERR_PIN_ROW_INVALID', `no usable pins: ${governing.badRow.message}`, evidence, governing.pattern);
+      case 'uncovered':
+        return { verdict: this.#decideUncovered(evidence, governing), validUntil: Infinity };
+      case 'pins': {
+        const { pattern } = governing;
+        const match = matchPins(governing, evidence, this.#links, now);
+        if (!match.matched) throw this.#refuse(match.code, match.reason, evidence, governing);
+        const { entry, chainIndex, validUntil } = match;
+        return { verdict: { outcome: 'match', host, port, revision, evidence, pin: entry.pin, chainIndex, pattern }, validUntil };
+      }
+    }
+  }
+
+  #decideUncovered(evidence: Evidence, { needsPort }: { needsPort: boolean }): Verdict {
+    const { host, port } = evidence;
+    const { uncoveredHosts } = this.#context;
+    const where = describeSource(this.#snapshot);
+    if (needsPort) {
+      const reason = 'only rows with a port cover it, and the port of this connection is not known';
+      throw this.#refuseHost('ERR_PIN_HOST_UNCOVERED', `${reason}; pass it: tlsOptions({ host, port })`, evidence);
+    }
+    if (uncoveredHosts !== 'reject' && this.#everCovered.find(host, port).found) {
+      const reason = 'no row covers it any more, and a deleted row does not unpin';
+      throw this.#refuseHost('ERR_PIN_HOST_UNCOVERED', `${reason}; to unpin it, add "${host}": "none" to ${where}`, evidence);
+    }
+    if (uncoveredHosts === 'allow') {
+      return { outcome: 'unpinned', reason: 'uncovered', host, port, revision: this.#snapshot.revision, evidence };
+    }
+    const advice = `add "${host}": "sha256/${evidence.spkiDigest(0)}" to ${where} if that is its key, or "${host}": "none"`;
+    throw this.#refuseHost('ERR_PIN_HOST_UNCOVERED', `no row covers it; ${advice}`, evidence);
+  }
+
+  /** Report mode tells instead of refusing; but never what was revoked, and for a host only what its own row is about. */
+  #isReported(error: unknown, evidence: Evidence): boolean {
+    if (this.#context.mode === 'report') return !(error instanceof PinResolverError && error.code === 'ERR_RESOLVER_CLOSED');
+    if (!PinError.isPinError(error) || error.code.startsWith('ERR_RESOLVER_')) return false;
+    const governing: Governing = this.#policy.lookup(evidence.host, evidence.port);
+    if (governing.kind === 'pins') return governing.mode === 'report';
+    if (governing.kind !== 'uncovered' || governing.needsPort) return false;
+    return this.#context.uncoveredHosts === 'report' && !this.#everCovered.find(evidence.host, evidence.port).found;
+  }
+
+  #refuse(code: PinMismatchError['code'], reason: string, evidence: Evidence, rule?: PinRule): PinMismatchError {
+    const document = `${describeSource(this.#snapshot)}, revision ${this.#snapshot.revision}, ${this.#context.ageText()}`;
+    return refusedChain({ code, reason, evidence, rule, document, revision: this.#snapshot.revision });
+  }
+
+  #refuseHost(code: PinMismatchError['code'], reason: string, evidence: Evidence, pattern?: string): PinMismatchError {
+    const { host, port } = evidence;
+    const { revision } = this.#snapshot;
+    return new PinMismatchError(code, `${hostText(host, port)}: ${reason}`, { host, port, pattern, revision });
+  }
+}
+
+function readHost(target: Target): string {
+  try {
+    return normaliseHost(target.host);
+  } catch (error) {
+    if (!(error instanceof HostSyntaxError)) throw error;
+    throw new PinMismatchError('ERR_PIN_SYNTAX', error.message, { host: '', port: target.port });
+  }
+}
+
+function unreadable(host: string, port: number | undefined, error: unknown): PinMismatchError {
+  const why = error instanceof DerError ? error.message : 'unexpected certificate';
+  return new PinMismatchError('ERR_PIN_CHAIN_UNVERIFIED', `${hostText(host, port)}: a certificate cannot be read: ${why}`, { host, port });
+}

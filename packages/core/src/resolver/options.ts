@@ -1,0 +1,125 @@
+import { invalidOption } from '../errors.js';
+import { type Clock, systemClock } from '../internal/clock.js';
+import type { EnforcementMode } from '../policy/document.js';
+import { HostSyntaxError, parseTarget, type Target } from '../policy/host.js';
+import { defaultMaxDocumentBytes } from '../policy/decode.js';
+import type { PinProvider } from '../provider.js';
+import type { PinEvent } from './events.js';
+import type { UncoveredHosts } from './judgement.js';
+
+/** Options of a resolver that do not depend on the store. Durations are in milliseconds. */
+export interface ResolverOptions {
+  /** On every event, warning and channel message. @defaultValue the provider's name */
+  readonly name?: string | undefined;
+  /**
+   * **Security:** `report` judges everything and refuses nothing but revoked keys; it warns at the start and shows in
+   * `status()`.
+   * @defaultValue `'enforce'`
+   */
+  readonly mode?: EnforcementMode | undefined;
+  /**
+   * **Security:** what happens with a host that no row covers. Under `allow` and `report` a host that was ever covered
+   * in this process stays refused until a row says `none`.
+   * @defaultValue `'reject'`
+   */
+  readonly uncoveredHosts?: UncoveredHosts | undefined;
+  /** Hosts (`host` or `host:port`) without whose pins the start fails, and whose last pins no edit takes away. */
+  readonly requiredHosts?: readonly string[] | undefined;
+  /** Upper bound of the time between two reads; jitter only shortens it. @defaultValue the provider's, else 60 000 */
+  readonly refreshIntervalMs?: number | undefined;
+  /** Hard limit: so long after the last confirmation every check fails. `Infinity` for none. @defaultValue 7 days */
+  readonly maxStaleMs?: number | undefined;
+  /** What happens at the hard limit. @defaultValue `'reject'` */
+  readonly onExpired?: 'reject' | 'fallback' | undefined;
+  /** The start succeeds or fails within this time. @defaultValue 8 000 */
+  readonly startupTimeoutMs?: number | undefined;
+  /** One read takes no longer. @defaultValue 3 000 */
+  readonly readTimeoutMs?: number | undefined;
+  /** @defaultValue 1 MiB */
+  readonly maxDocumentBytes?: number | undefined;
+  /** `false` silences process warnings; events and `status()` stay. @defaultValue `true` */
+  readonly warnings?: boolean | undefined;
+  /** Sees every event from the start on. */
+  readonly onEvent?: ((event: PinEvent) => void) | undefined;
+  /** The document while the provider cannot be reached at the start; never `fresh`. */
+  readonly fallback?: PinProvider | undefined;
+  /** For tests: the clock. */
+  readonly clock?: Clock | undefined;
+  /** For tests: random numbers in [0, 1), for jitter. */
+  readonly random?: (() => number) | undefined;
+}
+
+/** The options, checked and with their defaults. */
+export interface ResolverSettings {
+  readonly name: string;
+  readonly provider: PinProvider;
+  readonly fallback: PinProvider | undefined;
+  readonly mode: EnforcementMode;
+  readonly uncoveredHosts: UncoveredHosts;
+  readonly requiredHosts: readonly Target[];
+  readonly refreshIntervalMs: number;
+  readonly maxStaleMs: number;
+  readonly onExpired: 'reject' | 'fallback';
+  readonly startupTimeoutMs: number;
+  readonly readTimeoutMs: number;
+  readonly maxDocumentBytes: number;
+  readonly warnings: boolean;
+  readonly onEvent: ((event: PinEvent) => void) | undefined;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+const day = 86_400_000;
+
+/** @throws TypeError (`ERR_INVALID_OPTION`) */
+export function readSettings(provider: PinProvider, options: ResolverOptions): ResolverSettings {
+  if (typeof provider !== 'object' || provider === null || typeof provider.read !== 'function') {
+    throw invalidOption('provider', 'is not a provider: it needs a name and read()');
+  }
+  if (provider.scope === 'host') throw invalidOption('provider', 'keeps one document per host, which this version cannot read');
+  const settings: ResolverSettings = {
+    name: options.name ?? provider.name,
+    provider,
+    fallback: options.fallback,
+    mode: oneOf('mode', options.mode, ['enforce', 'report'], 'enforce'),
+    uncoveredHosts: oneOf('uncoveredHosts', options.uncoveredHosts, ['reject', 'report', 'allow'], 'reject'),
+    requiredHosts: (options.requiredHosts ?? []).map(readRequiredHost),
+    refreshIntervalMs: duration('refreshIntervalMs', options.refreshIntervalMs, provider.defaultRefreshIntervalMs ?? 60_000, { min: 50 }),
+    maxStaleMs: duration('maxStaleMs', options.maxStaleMs, 7 * day, { min: 1, infinite: true }),
+    onExpired: oneOf('onExpired', options.onExpired, ['reject', 'fallback'], 'reject'),
+    startupTimeoutMs: duration('startupTimeoutMs', options.startupTimeoutMs, 8_000, { min: 1 }),
+    readTimeoutMs: duration('readTimeoutMs', options.readTimeoutMs, 3_000, { min: 1 }),
+    maxDocumentBytes: duration('maxDocumentBytes', options.maxDocumentBytes, defaultMaxDocumentBytes, { min: 1 }),
+    warnings: options.warnings ?? true,
+    onEvent: options.onEvent,
+    clock: options.clock ?? systemClock,
+    random: options.random ?? Math.random,
+  };
+  if (settings.onExpired === 'fallback' && settings.fallback === undefined) {
+    throw invalidOption('onExpired', 'is "fallback", but there is no fallback');
+  }
+  return settings;
+}
+
+function oneOf<Value extends string>(option: string, value: Value | undefined, allowed: readonly Value[], byDefault: Value): Value {
+  if (value === undefined) return byDefault;
+  if (allowed.includes(value)) return value;
+  throw invalidOption(option, `is none of ${allowed.map((each) => `"${each}"`).join(', ')}`);
+}
+
+function duration(option: string, value: number | undefined, byDefault: number, range: { min: number; infinite?: boolean }): number {
+  if (value === undefined) return byDefault;
+  if (typeof value !== 'number' || Number.isNaN(value)) throw invalidOption(option, 'is not a number');
+  if (value === Infinity && range.infinite !== true) throw invalidOption(option, 'must be finite');
+  if (value < range.min) throw invalidOption(option, `is below ${range.min}`);
+  return value;
+}
+
+function readRequiredHost(text: string, index: number): Target {
+  try {
+    return parseTarget(text);
+  } catch (error) {
+    if (!(error instanceof HostSyntaxError)) throw error;
+    throw invalidOption(`requiredHosts[${index}]`, `is no host: ${error.message}`);
+  }
+}

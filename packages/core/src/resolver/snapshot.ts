@@ -1,0 +1,24 @@
+import type { PinDocument } from '../policy/document.js';
+
+/** Where the pins in force came from. */
+export type SnapshotSource = 'provider' | 'last-known-good' | 'fallback';
+
+/** The pins in force: frozen, swapped whole, and cloneable into a worker. */
+export interface Snapshot {
+  readonly document: PinDocument;
+  /** The store's label for this content. */
+  readonly revision: string;
+  readonly generation?: number;
+  readonly source: SnapshotSource;
+  /** Name of the provider that was read. */
+  readonly provider: string;
+  /** Where it lies there, for people. */
+  readonly location?: string;
+  /** When this content was first read (epoch ms). */
+  readonly fetchedAt: number;
+}
+
+/** Where a document came from, in a few words: `vault secret/tls-pins`. */
+export function describeSource(source: { readonly provider: string; readonly location?: string | undefined }): string {
+  return source.location === undefined ? source.provider : `${source.provider} ${source.location}`;
+}

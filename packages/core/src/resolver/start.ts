@@ -1,0 +1,94 @@
+import { PinError, PinProviderError, type PinErrorCode } from '../errors.js';
+import type { Clock } from '../internal/clock.js';
+import { durationText } from '../internal/text.js';
+import { decodeDocument } from '../policy/decode.js';
+import type { PinProvider } from '../provider.js';
+import { adoptDocument } from './adopt.js';
+import type { ResolverSettings } from './options.js';
+import { readOnce } from './reader.js';
+import type { Snapshot, SnapshotSource } from './snapshot.js';
+
+/** The first snapshot; `failure` is why it is not the provider's. */
+export interface StartedSnapshot {
+  readonly snapshot: Snapshot;
+  readonly failure?: PinError;
+}
+
+/** Failures that may pass: worth another attempt, and the only ones for which a fallback may serve. */
+const transient: ReadonlySet<PinErrorCode> = new Set(['ERR_PROVIDER_UNAVAILABLE', 'ERR_PROVIDER_TIMEOUT', 'ERR_PROVIDER_THROTTLED']);
+
+// With a fallback at hand, a store that fails so often in a row is taken to be away.
+const attemptsBeforeFallback = 3;
+
+/**
+ * Reads the first document: repeats what may pass until `startupTimeoutMs`, then falls back where the store could not
+ * be reached, throttled, failed or denied. A missing secret, a malformed document or a wrong configuration is for a
+ * person to mend, so it fails the start at once.
+ *
+ * @throws PinError
+ */
+export async function startSnapshot(settings: ResolverSettings): Promise<StartedSnapshot> {
+  const { provider, fallback, clock, startupTimeoutMs } = settings;
+  const startedAt = clock.monotonic();
+  const remainingMs = (): number => startupTimeoutMs - (clock.monotonic() - startedAt);
+  let failure: PinError | undefined;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return { snapshot: await readSnapshot(provider, 'provider', settings, remainingMs()) };
+    } catch (error) {
+      if (!(error instanceof PinError)) throw error;
+      failure = error;
+    }
+    if (!transient.has(failure.code)) break;
+    if (fallback !== undefined && attempt >= attemptsBeforeFallback) break;
+    const asked = failure instanceof PinProviderError ? (failure.retryAfterMs ?? 0) : 0;
+    const pauseMs = Math.max(asked, 200 * 2 ** Math.min(attempt - 1, 4));
+    if (remainingMs() - pauseMs < 50) break;
+    await pause(clock, pauseMs);
+  }
+  const mayFallBack = transient.has(failure.code) || failure.code === 'ERR_PROVIDER_DENIED';
+  if (fallback === undefined || !mayFallBack) throw explain(failure, settings);
+  const snapshot = await readSnapshot(fallback, 'fallback', settings, Math.max(remainingMs(), 1_000));
+  return { snapshot, failure };
+}
+
+async function readSnapshot(
+  provider: PinProvider,
+  source: SnapshotSource,
+  settings: ResolverSettings,
+  budgetMs: number,
+): Promise<Snapshot> {
+  const { clock, readTimeoutMs, maxDocumentBytes, requiredHosts } = settings;
+  const limits = { timeoutMs: Math.max(1, Math.min(readTimeoutMs, budgetMs)), signal: new AbortController().signal, keepAlive: true };
+  const result = await readOnce(provider, undefined, limits, clock);
+  if ('unchanged' in result) {
+    throw new PinProviderError('ERR_PROVIDER_UNAVAILABLE', `${provider.name} answered "unchanged" to the first read`, { provider: provider.name });
+  }
+  const document = adoptDocument(decodeDocument(result.document, { maxDocumentBytes }), undefined, requiredHosts);
+  return Object.freeze({
+    document,
+    revision: result.revision,
+    ...(document.generation === undefined ? {} : { generation: document.generation }),
+    source,
+    provider: provider.name,
+    ...(provider.location === undefined ? {} : { location: provider.location }),
+    fetchedAt: clock.now(),
+  });
+}
+
+function pause(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => void clock.after(delayMs, resolve, true));
+}
+
+/** After a while of trying, the last failure alone would not say that there was a while. */
+function explain(failure: PinError, settings: ResolverSettings): PinError {
+  if (!(failure instanceof PinProviderError) || !transient.has(failure.code)) return failure;
+  const { provider, retryAfterMs, detail } = failure;
+  const text = failure.message.slice(failure.code.length + 2);
+  const waited = durationText(settings.startupTimeoutMs);
+  return new PinProviderError(
+    failure.code,
+    `no pins within ${waited}: ${text}; give the service a fallback (PINVAULT_FALLBACK_PINS) to start without the store`,
+    { provider, retryAfterMs, detail, cause: failure },
+  );
+}

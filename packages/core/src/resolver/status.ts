@@ -1,0 +1,63 @@
+import type { PinError } from '../errors.js';
+import type { BadRow, EnforcementMode } from '../policy/document.js';
+import type { FreshnessState } from './freshness.js';
+import type { SnapshotSource } from './snapshot.js';
+
+/** An error as plain data. */
+export interface ErrorSummary {
+  readonly code: string;
+  readonly message: string;
+  /** Epoch ms. */
+  readonly at: number;
+}
+
+/** The last document that was refused whole. */
+export interface RejectedSummary extends ErrorSummary {
+  readonly revision: string;
+  /** The row that is at fault, where one is. */
+  readonly host?: string;
+}
+
+/** Counters since the start of the resolver. */
+export interface ResolverCounters {
+  readonly reads: number;
+  readonly readFailures: number;
+  readonly documentsRejected: number;
+  readonly rotations: number;
+  readonly matches: number;
+  readonly mismatches: number;
+  readonly reported: number;
+  readonly unpinned: number;
+}
+
+/** How a resolver stands: plain JSON, for health endpoints. Durations in ms, instants in epoch ms. */
+export interface ResolverStatus {
+  readonly name: string;
+  readonly state: FreshnessState;
+  readonly source: SnapshotSource;
+  readonly mode: EnforcementMode;
+  readonly provider: string;
+  readonly location?: string;
+  readonly revision: string;
+  readonly generation?: number;
+  /** Since the provider last confirmed the pins in force. */
+  readonly ageMs: number;
+  /** When the pins in force end; `null` for never. */
+  readonly expiresAt: number | null;
+  /** When the provider is read next; `null` while a read is under way or the resolver is closed. */
+  readonly nextRefreshAt: number | null;
+  /** Why the last read failed; gone after a good one. */
+  readonly lastError?: ErrorSummary;
+  readonly lastRejected?: RejectedSummary;
+  /** Rows that were set aside. */
+  readonly quarantined: readonly BadRow[];
+  /** Patterns in force. */
+  readonly hosts: readonly string[];
+  readonly counters: ResolverCounters;
+  readonly isClosed: boolean;
+}
+
+/** An error, without its stack and causes. */
+export function summarise(error: PinError, at: number): ErrorSummary {
+  return { code: error.code, message: error.message, at };
+}

@@ -1,0 +1,33 @@
+import { printable } from '../internal/text.js';
+
+/** Codes of warnings that are not errors. */
+export type PinWarningCode = 'PINVAULT_REPORT_MODE' | 'PINVAULT_FALLBACK' | 'PINVAULT_STALE' | 'PINVAULT_DOCUMENT' | 'PINVAULT_LISTENER';
+
+// A store that changes its mistake with every read must not fill the memory.
+const maxRemembered = 1_000;
+
+/** Process warnings (`process.emitWarning`), each said once. */
+export class Warnings {
+  readonly #isEnabled: boolean;
+  readonly #resolver: string;
+  readonly #said = new Set<string>();
+
+  constructor(resolver: string, isEnabled: boolean) {
+    this.#resolver = resolver;
+    this.#isEnabled = isEnabled;
+  }
+
+  /** `about` tells one occasion from another; the same one is not said twice. */
+  say(code: string, about: string, message: string): void {
+    if (!this.#isEnabled || this.#said.has(`${code} ${about}`)) return;
+    if (this.#said.size === maxRemembered) this.#said.clear();
+    this.#said.add(`${code} ${about}`);
+    const text = message.startsWith(code) ? message : `${code}: ${message}`;
+    process.emitWarning(`[${this.#resolver}] ${printable(text, 1_000)}`, { type: 'PinvaultWarning', code });
+  }
+
+  /** The occasion is over: should it come back, it is said again. */
+  forget(code: string): void {
+    for (const said of this.#said) if (said.startsWith(`${code} `)) this.#said.delete(said);
+  }
+}

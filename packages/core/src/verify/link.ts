@@ -1,0 +1,64 @@
+import { X509Certificate } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { type CertificateFacts, readCertificateFacts } from './certificate.js';
+import type { Evidence } from './evidence.js';
+
+/** One checked step from a certificate to its issuer: the issuer's facts, or why it is none. */
+export type Link = { readonly sound: true; readonly issuer: CertificateFacts } | { readonly sound: false; readonly reason: string };
+
+const serverAuth = '1.3.6.1.5.5.7.3.1';
+const anyPurpose = '2.5.29.37.0';
+
+/** MD2, MD4, MD5 and SHA-1 with RSA; SHA-1 with DSA and ECDSA: what OpenSSL refuses at its default level, or should. */
+const weakSignatures: ReadonlySet<string> = new Set([
+  '2a864886f70d010102',
+  '2a864886f70d010103',
+  '2a864886f70d010104',
+  '2a864886f70d010105',
+  '2a8648ce380403',
+  '2a8648ce3d0401',
+]);
+
+/**
+ * Checks links and remembers the answers: by the hashes of both certificates, never by a name. What depends on the
+ * time is left to the caller, so that nothing remembered can outlive a certificate.
+ */
+export class LinkCache {
+  readonly #links = new LRUCache<string, Link>({ max: 2_000 });
+
+  /** The link from the certificate at `index` to the next one shown. */
+  check(evidence: Evidence, index: number): Link {
+    const key = `${evidence.fingerprint(index)}${evidence.fingerprint(index + 1)}`;
+    const known = this.#links.get(key);
+    if (known !== undefined) return known;
+    const [child, issuer] = [evidence.certificates[index], evidence.certificates[index + 1]];
+    if (child === undefined || issuer === undefined) throw new RangeError('no such link');
+    const link = checkLink(child, issuer);
+    this.#links.set(key, link);
+    return link;
+  }
+}
+
+/** Everything that must hold between a certificate and its issuer at any time (node-tls rules 1, 2, 3 and 5). */
+function checkLink(childDer: Uint8Array, issuerDer: Uint8Array): Link {
+  const broken = (reason: string): Link => ({ sound: false, reason });
+  try {
+    const child = new X509Certificate(childDer);
+    const issuer = new X509Certificate(issuerDer);
+    const childFacts = readCertificateFacts(childDer);
+    const issuerFacts = readCertificateFacts(issuerDer);
+    if (!issuer.ca) return broken('its issuer is not a CA');
+    // Names, key identifiers and the issuer's keyCertSign bit.
+    if (!child.checkIssued(issuer)) return broken('it was not issued by the next certificate shown');
+    if (weakSignatures.has(childFacts.signatureAlgorithm)) return broken('it is signed with a weak algorithm');
+    if (!child.verify(issuer.publicKey)) return broken('its signature is not by the key of the next certificate shown');
+    const usages: readonly string[] | undefined = issuer.keyUsage;
+    if (usages !== undefined && usages.length > 0 && !usages.includes(serverAuth) && !usages.includes(anyPurpose)) {
+      return broken('its issuer is not for TLS servers (extended key usage)');
+    }
+    if (issuerFacts.unknownCritical.length > 0) return broken('its issuer has a critical extension that is not understood');
+    return { sound: true, issuer: issuerFacts };
+  } catch {
+    return broken('it or its issuer cannot be read');
+  }
+}
