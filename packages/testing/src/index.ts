@@ -1,0 +1,19 @@
+export { chainPem, createRootCa, createSelfSigned, TestCertificate } from './pki/certificate.js';
+export { TestKey } from './pki/key.js';
+export { EXTENDED_KEY_USAGES } from './pki/options.js';
+export { DevVault, startDevVault } from './servers/dev-vault.js';
+export { loopbackLookup } from './servers/lookup.js';
+export { startTlsServer, TestTlsServer } from './servers/tls-server.js';
+
+export type { KeyType } from './pki/key.js';
+export type {
+  CertificateOptions,
+  ForgedKeyIdentifiers,
+  KeyUsage,
+  NameConstraints,
+  RawExtension,
+} from './pki/options.js';
+export type { SignatureHash } from './pki/signature.js';
+export type { DevVaultOptions, DevVaultResponder } from './servers/dev-vault.js';
+export type { KvData } from './servers/kv-store.js';
+export type { TlsServerOptions } from './servers/tls-server.js';
