@@ -1,0 +1,20 @@
+import type { Evidence, NodeCertificate, PinEventListener, Target, Verdict } from '@pinvault/core';
+
+/**
+ * What enforcement needs of a resolver. Taken by shape, so that a resolver from another copy of the package serves too.
+ */
+export interface PinSource {
+  /** Judges a handshake: host name first, pins second. Throws to refuse. */
+  verify(target: Target, certificate: NodeCertificate): Verdict;
+  /** The same question about an earlier handshake, under the pins in force now. Throws to refuse. */
+  judge(evidence: Evidence): Verdict;
+  on(name: 'rotate', listener: PinEventListener<'rotate'>): unknown;
+  off(name: 'rotate', listener: PinEventListener<'rotate'>): unknown;
+}
+
+/** Whether a value can serve as the pins of an agent. */
+export function isPinSource(value: unknown): value is PinSource {
+  if (typeof value !== 'object' || value === null) return false;
+  const { verify, judge, on, off } = value as Partial<Record<keyof PinSource, unknown>>;
+  return [verify, judge, on, off].every((method) => typeof method === 'function');
+}

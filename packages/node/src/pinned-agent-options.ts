@@ -1,0 +1,38 @@
+import type { AgentOptions } from 'node:https';
+import { invalidOption } from '@pinvault/core';
+
+/** Options of a {@link PinnedAgent}: Node's own for `https.Agent`, and how long busy connections may drain. */
+export interface PinnedAgentOptions extends AgentOptions {
+  /**
+   * How long a connection that no longer matches may go on with the response it is in, in milliseconds. A revoked key
+   * gets no such time.
+   * @defaultValue 30 000
+   */
+  drainTimeoutMs?: number;
+}
+
+/**
+ * Refuses what would open a hole, and makes the rest safe.
+ *
+ * @throws TypeError (`ERR_INVALID_OPTION`)
+ */
+export function safeAgentOptions(options: PinnedAgentOptions): { agentOptions: AgentOptions; drainTimeoutMs: number } {
+  const { drainTimeoutMs = 30_000, ...agentOptions } = options;
+  refuseUnsafe(agentOptions);
+  if (agentOptions.maxCachedSessions !== undefined && agentOptions.maxCachedSessions !== 0) {
+    throw invalidOption('maxCachedSessions', 'must be 0: a resumed session is not checked by Node');
+  }
+  if (typeof drainTimeoutMs !== 'number' || !(drainTimeoutMs >= 0) || drainTimeoutMs > 2 ** 31 - 1) {
+    throw invalidOption('drainTimeoutMs', 'is no number of milliseconds');
+  }
+  return { agentOptions: { keepAlive: true, ...agentOptions, rejectUnauthorized: true, maxCachedSessions: 0 }, drainTimeoutMs };
+}
+
+/** What neither an agent nor a single request may carry. @throws TypeError (`ERR_INVALID_OPTION`) */
+export function refuseUnsafe(options: object): void {
+  const { rejectUnauthorized, checkServerIdentity, session } = options as Record<string, unknown>;
+  // Only an explicit false: some clients always pass `undefined`, which Node takes for the safe default.
+  if (rejectUnauthorized === false) throw invalidOption('rejectUnauthorized', 'is false: with that, no check can refuse');
+  if (checkServerIdentity !== undefined) throw invalidOption('checkServerIdentity', 'would replace the check of the pins');
+  if (session !== undefined) throw invalidOption('session', 'would resume a TLS session, which Node does not check');
+}

@@ -1,0 +1,163 @@
+import { Agent as HttpAgent, type ClientRequest } from 'node:http';
+import { Agent, type RequestOptions } from 'node:https';
+import { isIP } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { ConnectionOptions } from 'node:tls';
+import { invalidOption, type NodeCertificate } from '@pinvault/core';
+import { type Connection, endsAtOnce, whyStale } from './connection.js';
+import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
+import { isPinSource, type PinSource } from './pin-source.js';
+
+type OnConnection = (error: Error | null, socket: Duplex) => void;
+
+/** The part of http.Agent that Node calls for each request; overridden by agents for ten years, but not documented. */
+interface RequestTaker {
+  addRequest(request: ClientRequest, options: RequestOptions, ...rest: unknown[]): void;
+}
+
+/**
+ * An `https.Agent` whose every connection matches the pins in force: when it is opened, whenever it is taken from the
+ * pool, and at every rotation.
+ *
+ * After a rotation idle connections that no longer match are destroyed at once, busy ones finish their response within
+ * `drainTimeoutMs` (a key under `$revoked` gets no time), queued requests handshake anew, and connections that still
+ * match stay warm. No TLS session is resumed. One agent per process, kept.
+ *
+ * @example
+ * const agent = new PinnedAgent(pins);
+ * https.get('https://api.example.com/', { agent });
+ */
+export class PinnedAgent extends Agent {
+  readonly #pins: PinSource;
+  readonly #drainTimeoutMs: number;
+  readonly #connections = new Set<Connection>();
+  readonly #bySocket = new WeakMap<object, Connection>();
+  readonly #onRotate = (): void => this.#sweep();
+
+  /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
+  constructor(pins: PinSource, options: PinnedAgentOptions = {}) {
+    if (!isPinSource(pins)) throw invalidOption('pins', 'is no resolver: pass what createPinResolver() resolved with');
+    const { agentOptions, drainTimeoutMs } = safeAgentOptions(options);
+    super(agentOptions);
+    this.#pins = pins;
+    this.#drainTimeoutMs = drainTimeoutMs;
+    // Before the agent's own listener, which would hand the socket to the next request. It finds it destroyed instead.
+    this.prependListener('free', (socket: Duplex) => this.#onFree(socket));
+  }
+
+  /**
+   * Node's entry for each request.
+   * @throws TypeError (`ERR_INVALID_OPTION`), out of `https.request()`, for a request option that would open a hole
+   * @internal
+   */
+  addRequest(request: ClientRequest, options: RequestOptions, ...rest: unknown[]): void {
+    refuseUnsafe(options);
+    // Else Node takes the name from the Host header: the pins of the host that is dialled are what counts.
+    const dialled = options.servername === undefined ? { ...options, servername: serverName(options.host) } : options;
+    this.#dropStaleIdle(this.getName(dialled));
+    (Agent.prototype as unknown as RequestTaker).addRequest.call(this, request, dialled, ...rest);
+  }
+
+  /** Opens a connection that is judged in its handshake. */
+  override createConnection(options: RequestOptions, onConnection?: OnConnection): Duplex | null | undefined {
+    const connection: Connection = {};
+    const pins = this.#pins;
+    const target = { host: identityOf(options), port: portOf(options.port) };
+    const pinned: ConnectionOptions = {
+      ...(options as ConnectionOptions),
+      // Explicit, also against NODE_TLS_REJECT_UNAUTHORIZED=0.
+      rejectUnauthorized: true,
+      session: undefined,
+      checkServerIdentity(this: unknown, _host: string, certificate: NodeCertificate) {
+        try {
+          connection.evidence = pins.verify(target, certificate).evidence;
+          return undefined;
+        } catch (error) {
+          return error instanceof Error ? error : new Error('ERR_PIN_MISMATCH: the check failed', { cause: error });
+        }
+      },
+    };
+    const track = (socket: Duplex | null | undefined): void => this.#track(connection, socket);
+    const socket = super.createConnection(pinned as RequestOptions, (error, connected) => {
+      // A tunnel through a proxy is handed over here and not returned.
+      track(connected);
+      onConnection?.(error, connected);
+    });
+    track(socket);
+    return socket;
+  }
+
+  #track(connection: Connection, socket: Duplex | null | undefined): void {
+    if (socket === null || socket === undefined || connection.socket === socket) return;
+    connection.socket = socket;
+    // An agent without connections holds no listener, so that one that is dropped can be collected.
+    if (this.#connections.size === 0) this.#pins.on('rotate', this.#onRotate);
+    this.#connections.add(connection);
+    this.#bySocket.set(socket, connection);
+    socket.once('close', () => this.#forget(connection));
+  }
+
+  #forget(connection: Connection): void {
+    clearTimeout(connection.drainTimer);
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#pins.off('rotate', this.#onRotate);
+  }
+
+  /** A response has ended, or a new connection is handed to a queued request: the latter has no evidence yet. */
+  #onFree(socket: Duplex): void {
+    const connection = this.#bySocket.get(socket);
+    if (connection !== undefined && whyStale(this.#pins, connection) !== undefined) socket.destroy();
+  }
+
+  /** What ends by the clock ends here: evidence is judged whenever a connection is about to be taken from the pool. */
+  #dropStaleIdle(name: string): void {
+    for (const socket of [...(this.freeSockets[name] ?? [])]) this.#dropIfStale(socket);
+  }
+
+  #dropIfStale(socket: Duplex): void {
+    const connection = this.#bySocket.get(socket);
+    if (connection === undefined || whyStale(this.#pins, connection) === undefined) return;
+    // Out of the pool first: with scheduling lifo Node would hand a destroyed socket to a request of this very tick.
+    socket.emit('agentRemove');
+    socket.destroy();
+  }
+
+  #sweep(): void {
+    for (const sockets of Object.values(this.freeSockets)) {
+      for (const socket of [...(sockets ?? [])]) this.#dropIfStale(socket);
+    }
+    for (const connection of this.#connections) {
+      const { socket } = connection;
+      const reason = whyStale(this.#pins, connection);
+      if (socket === undefined || socket.destroyed) continue;
+      if (reason === undefined) {
+        // Matches again: an edit was undone while it drained.
+        clearTimeout(connection.drainTimer);
+        delete connection.drainTimer;
+      } else if (endsAtOnce(reason)) {
+        socket.destroy(reason);
+      } else {
+        connection.drainTimer ??= setTimeout(() => socket.destroy(reason), this.#drainTimeoutMs).unref();
+      }
+    }
+  }
+}
+
+/** The name that the certificate has to carry, and whose pins count. */
+function identityOf(options: RequestOptions): string {
+  const { servername, host } = options;
+  return servername !== undefined && servername !== '' ? servername : (host ?? 'localhost');
+}
+
+function serverName(host: string | null | undefined): string {
+  return typeof host === 'string' && isIP(host) === 0 ? host : '';
+}
+
+function portOf(port: number | string | null | undefined): number {
+  return port === undefined || port === null ? 443 : Number(port);
+}
+
+// The agent relies on what http.Agent does with 'free' sockets; a Node without these would leave it blind.
+if (typeof (HttpAgent.prototype as Partial<RequestTaker>).addRequest !== 'function') {
+  throw new Error('@pinvault/node does not know the http.Agent of this version of Node');
+}

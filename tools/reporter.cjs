@@ -1,0 +1,38 @@
+'use strict';
+const { appendFileSync } = require('node:fs');
+const { reporters } = require('mocha');
+
+const openHandleDelayMs = 5_000;
+
+/**
+ * Mocha's spec reporter with one last line for machines: `N passed, N failed, N skipped`. With PINVAULT_TOTALS_FILE
+ * the numbers go there instead, and whoever set it prints the line once the process has really ended.
+ */
+module.exports = class PinvaultReporter extends reporters.Spec {
+  constructor(runner, options) {
+    super(runner, options);
+    const totalsFile = process.env.PINVAULT_TOTALS_FILE;
+    // a mocha that a test starts must not count as part of this run
+    delete process.env.PINVAULT_TOTALS_FILE;
+    runner.once('end', () => {
+      const { passes: passed, failures: failed, pending: skipped } = this.stats;
+      if (totalsFile) {
+        appendFileSync(
+          totalsFile,
+          `${JSON.stringify({ node: process.versions.node, passed, failed, skipped })}\n`,
+        );
+      } else {
+        console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+      }
+      // unreferenced: it fires only when something that a test left open keeps the process alive
+      setTimeout(nameOpenHandles, openHandleDelayMs).unref();
+    });
+  }
+};
+
+function nameOpenHandles() {
+  const counts = new Map();
+  for (const name of process.getActiveResourcesInfo()) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const list = [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
+  console.error(`The tests have ended, but something keeps the process alive: ${list}`);
+}
