@@ -39,10 +39,7 @@ export type PinResolverErrorCode = 'ERR_RESOLVER_NOT_READY' | 'ERR_RESOLVER_EXPI
 
 /** Every code that an error of pinvault can carry. Codes are API: they are never renamed or reused. */
 export type PinErrorCode =
-  | PinMismatchErrorCode
-  | PinDocumentErrorCode
-  | PinProviderErrorCode
-  | PinResolverErrorCode;
+  PinMismatchErrorCode | PinDocumentErrorCode | PinProviderErrorCode | PinResolverErrorCode;
 
 const knownCodes: Record<PinErrorCode | 'ERR_INVALID_OPTION', true> = {
   ERR_PIN_MISMATCH: true,
@@ -254,7 +251,11 @@ export interface InvalidOptionError extends TypeError {
 }
 
 /** Makes the error for a caller's own mistake; `option` is named as the caller wrote it. */
-export function invalidOption(option: string, problem: string, options?: { cause?: unknown }): InvalidOptionError {
+export function invalidOption(
+  option: string,
+  problem: string,
+  options?: { cause?: unknown },
+): InvalidOptionError {
   const error = new TypeError(`ERR_INVALID_OPTION: ${option} ${problem}`, options);
   return Object.assign(error, { code: 'ERR_INVALID_OPTION' as const });
 }

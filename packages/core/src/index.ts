@@ -9,7 +9,14 @@ export type { FreshnessState } from './resolver/freshness.js';
 export type { Snapshot, SnapshotSource } from './resolver/snapshot.js';
 export type { DocumentChange } from './resolver/adopt.js';
 export { decodeDocument } from './policy/decode.js';
-export type { BadRow, DocumentRow, EnforcementMode, PinDocument, PinEntry, RevokedPin } from './policy/document.js';
+export type {
+  BadRow,
+  DocumentRow,
+  EnforcementMode,
+  PinDocument,
+  PinEntry,
+  RevokedPin,
+} from './policy/document.js';
 export { HostSyntaxError, normaliseHost, parseTarget } from './policy/host.js';
 export type { Target } from './policy/host.js';
 export { Pin } from './pin/pin.js';

@@ -16,7 +16,10 @@ export interface PinnedAgentOptions extends AgentOptions {
  *
  * @throws TypeError (`ERR_INVALID_OPTION`)
  */
-export function safeAgentOptions(options: PinnedAgentOptions): { agentOptions: AgentOptions; drainTimeoutMs: number } {
+export function safeAgentOptions(options: PinnedAgentOptions): {
+  agentOptions: AgentOptions;
+  drainTimeoutMs: number;
+} {
   const { drainTimeoutMs = 30_000, ...agentOptions } = options;
   refuseUnsafe(agentOptions);
   if (agentOptions.maxCachedSessions !== undefined && agentOptions.maxCachedSessions !== 0) {
@@ -25,14 +28,20 @@ export function safeAgentOptions(options: PinnedAgentOptions): { agentOptions: A
   if (typeof drainTimeoutMs !== 'number' || !(drainTimeoutMs >= 0) || drainTimeoutMs > 2 ** 31 - 1) {
     throw invalidOption('drainTimeoutMs', 'is no number of milliseconds');
   }
-  return { agentOptions: { keepAlive: true, ...agentOptions, rejectUnauthorized: true, maxCachedSessions: 0 }, drainTimeoutMs };
+  return {
+    agentOptions: { keepAlive: true, ...agentOptions, rejectUnauthorized: true, maxCachedSessions: 0 },
+    drainTimeoutMs,
+  };
 }
 
 /** What neither an agent nor a single request may carry. @throws TypeError (`ERR_INVALID_OPTION`) */
 export function refuseUnsafe(options: object): void {
   const { rejectUnauthorized, checkServerIdentity, session } = options as Record<string, unknown>;
   // Only an explicit false: some clients always pass `undefined`, which Node takes for the safe default.
-  if (rejectUnauthorized === false) throw invalidOption('rejectUnauthorized', 'is false: with that, no check can refuse');
-  if (checkServerIdentity !== undefined) throw invalidOption('checkServerIdentity', 'would replace the check of the pins');
-  if (session !== undefined) throw invalidOption('session', 'would resume a TLS session, which Node does not check');
+  if (rejectUnauthorized === false)
+    throw invalidOption('rejectUnauthorized', 'is false: with that, no check can refuse');
+  if (checkServerIdentity !== undefined)
+    throw invalidOption('checkServerIdentity', 'would replace the check of the pins');
+  if (session !== undefined)
+    throw invalidOption('session', 'would resume a TLS session, which Node does not check');
 }

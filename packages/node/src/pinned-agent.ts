@@ -36,7 +36,8 @@ export class PinnedAgent extends Agent {
 
   /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
   constructor(pins: PinSource, options: PinnedAgentOptions = {}) {
-    if (!isPinSource(pins)) throw invalidOption('pins', 'is no resolver: pass what createPinResolver() resolved with');
+    if (!isPinSource(pins))
+      throw invalidOption('pins', 'is no resolver: pass what createPinResolver() resolved with');
     const { agentOptions, drainTimeoutMs } = safeAgentOptions(options);
     super(agentOptions);
     this.#pins = pins;
@@ -53,7 +54,8 @@ export class PinnedAgent extends Agent {
   addRequest(request: ClientRequest, options: RequestOptions, ...rest: unknown[]): void {
     refuseUnsafe(options);
     // Else Node takes the name from the Host header: the pins of the host that is dialled are what counts.
-    const dialled = options.servername === undefined ? { ...options, servername: serverName(options.host) } : options;
+    const dialled =
+      options.servername === undefined ? { ...options, servername: serverName(options.host) } : options;
     this.#dropStaleIdle(this.getName(dialled));
     (Agent.prototype as unknown as RequestTaker).addRequest.call(this, request, dialled, ...rest);
   }
@@ -73,12 +75,14 @@ export class PinnedAgent extends Agent {
           connection.evidence = pins.verify(target, certificate).evidence;
           return undefined;
         } catch (error) {
-          return error instanceof Error ? error : new Error('ERR_PIN_MISMATCH: the check failed', { cause: error });
+          return error instanceof Error
+            ? error
+            : new Error('ERR_PIN_MISMATCH: the check failed', { cause: error });
         }
       },
     };
     const track = (socket: Duplex | null | undefined): void => this.#track(connection, socket);
-    const socket = super.createConnection(pinned as RequestOptions, (error, connected) => {
+    const socket = super.createConnection(pinned, (error, connected) => {
       // A tunnel through a proxy is handed over here and not returned.
       track(connected);
       onConnection?.(error, connected);

@@ -9,13 +9,7 @@ export type PinSubject = 'spki' | 'certificate';
 
 /** Why a text is no pin; the word in `PinDocumentError` is always `bad-pin`. */
 export type PinSyntaxProblem =
-  | 'unsupported-algorithm'
-  | 'bad-base64'
-  | 'bad-hex'
-  | 'bad-length'
-  | 'empty'
-  | 'ambiguous-hex'
-  | 'bad-role';
+  'unsupported-algorithm' | 'bad-base64' | 'bad-hex' | 'bad-length' | 'empty' | 'ambiguous-hex' | 'bad-role';
 
 /** Thrown by {@link Pin.parse}; `problem` says what is wrong in one word. */
 export class PinSyntaxError extends PinDocumentError {
@@ -59,7 +53,11 @@ export class Pin {
     const certificate = prefixed(body, 'cert-sha256:');
     if (certificate !== undefined) {
       if (role === 'ca') {
-        throw new PinSyntaxError('bad-role', 'cert-sha256 pins a leaf certificate, never a CA', 'pin the CA by its key: ca:sha256/…');
+        throw new PinSyntaxError(
+          'bad-role',
+          'cert-sha256 pins a leaf certificate, never a CA',
+          'pin the CA by its key: ca:sha256/…',
+        );
       }
       return new Pin('leaf', 'certificate', digestFromHex(certificate));
     }
@@ -105,9 +103,17 @@ function encodedPart(text: string): string {
   if (header !== null) return header[2] ?? '';
   if (/^(?:md5|sha-?1|sha-?224|sha-?384|sha-?512|sha3[^/:=]*)[/:=]/iu.test(text)) {
     const algorithm = /^[^/:=]*/u.exec(text)?.[0] ?? '';
-    throw new PinSyntaxError('unsupported-algorithm', `${algorithm} is not supported`, 'only SHA-256: sha256/<base64>');
+    throw new PinSyntaxError(
+      'unsupported-algorithm',
+      `${algorithm} is not supported`,
+      'only SHA-256: sha256/<base64>',
+    );
   }
-  if (/^(?:sha-?256[:=])/iu.test(text) || /^[0-9a-f]{2}(?::[0-9a-f]{2})+$/iu.test(text) || looksLikeHex(text)) {
+  if (
+    /^(?:sha-?256[:=])/iu.test(text) ||
+    /^[0-9a-f]{2}(?::[0-9a-f]{2})+$/iu.test(text) ||
+    looksLikeHex(text)
+  ) {
     throw new PinSyntaxError(
       'ambiguous-hex',
       'hexadecimal that does not say what was hashed',
@@ -138,12 +144,18 @@ function digestFromBase64(text: string): string {
   if (!isDigest(text)) {
     const bytes = Buffer.from(text, 'base64').length;
     if (bytes === 32 && text.replaceAll('=', '').length === 43) {
-      throw new PinSyntaxError('bad-base64', 'the last character cannot end 32 bytes of base64', 'a character is mistyped or missing');
+      throw new PinSyntaxError(
+        'bad-base64',
+        'the last character cannot end 32 bytes of base64',
+        'a character is mistyped or missing',
+      );
     }
     throw new PinSyntaxError(
       'bad-length',
       `${bytes} bytes where SHA-256 has 32`,
-      text.length < 44 ? 'cut off while copying, or a + was turned into a space' : 'two pins need a space between them',
+      text.length < 44
+        ? 'cut off while copying, or a + was turned into a space'
+        : 'two pins need a space between them',
     );
   }
   return `${text.replaceAll('-', '+').replaceAll('_', '/').replace(/=$/u, '')}=`;

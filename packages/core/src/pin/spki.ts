@@ -67,7 +67,9 @@ export function sha256Base64(bytes: Uint8Array): string {
 
 /** SHA-256 as lower-case hexadecimal. */
 export function sha256Hex(bytes: Uint8Array | string): string {
-  return hash === undefined ? crypto.createHash('sha256').update(bytes).digest('hex') : hash('sha256', bytes, 'hex');
+  return hash === undefined
+    ? crypto.createHash('sha256').update(bytes).digest('hex')
+    : hash('sha256', bytes, 'hex');
 }
 
 /** Base64 of the SHA-256 of a certificate's SubjectPublicKeyInfo: what stands behind `sha256/`. */

@@ -22,7 +22,8 @@ export function decodeDocument(
   options: { readonly maxDocumentBytes?: number } = {},
 ): PinDocument {
   const limit = options.maxDocumentBytes ?? defaultMaxDocumentBytes;
-  const value = typeof raw === 'string' || raw instanceof Uint8Array ? parseText(raw, limit) : checkedObject(raw, limit);
+  const value =
+    typeof raw === 'string' || raw instanceof Uint8Array ? parseText(raw, limit) : checkedObject(raw, limit);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongShape(value);
   const directives: Directives = { revoked: [], notes: [] };
   const rows = new Map<string, DocumentRow>();
@@ -85,7 +86,12 @@ function checkedObject(raw: object, limit: number): unknown {
   try {
     text = JSON.stringify(raw);
   } catch (error) {
-    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', 'the document is not plain data', { reason: 'bad-value' }, { cause: error });
+    throw new PinDocumentError(
+      'ERR_DOCUMENT_MALFORMED',
+      'the document is not plain data',
+      { reason: 'bad-value' },
+      { cause: error },
+    );
   }
   refuseTooLarge(Buffer.byteLength(text ?? ''), limit);
   // Parsed again, so that what is decoded is plain data whatever the object was.
@@ -94,17 +100,23 @@ function checkedObject(raw: object, limit: number): unknown {
 
 function refuseTooLarge(bytes: number, limit: number): void {
   if (bytes <= limit) return;
-  throw new PinDocumentError('ERR_DOCUMENT_TOO_LARGE', `the document has ${bytes} bytes, the limit is ${limit}`, {
-    reason: 'too-large',
-    hint: 'raise maxDocumentBytes, or split it into one secret per host',
-  });
+  throw new PinDocumentError(
+    'ERR_DOCUMENT_TOO_LARGE',
+    `the document has ${bytes} bytes, the limit is ${limit}`,
+    {
+      reason: 'too-large',
+      hint: 'raise maxDocumentBytes, or split it into one secret per host',
+    },
+  );
 }
 
 function wrongShape(value: unknown): PinDocumentError {
   const isDoubleEncoded = typeof value === 'string' && value.trimStart().startsWith('{');
   return new PinDocumentError('ERR_DOCUMENT_MALFORMED', 'the document is not a JSON object', {
     reason: 'bad-value',
-    hint: isDoubleEncoded ? 'it is JSON inside a JSON string: store the object itself' : 'rows of "host": "pins"',
+    hint: isDoubleEncoded
+      ? 'it is JSON inside a JSON string: store the object itself'
+      : 'rows of "host": "pins"',
   });
 }
 
@@ -136,16 +148,23 @@ function readKey(key: string, value: unknown): { pattern: string; label?: string
     return hash === -1 ? { pattern } : { pattern, label: key.slice(hash + 1) };
   } catch (error) {
     if (!(error instanceof HostSyntaxError)) throw error;
-    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', `the key "${printable(key, 120)}" is no host pattern: ${error.problem}`, {
-      reason: 'bad-key',
-      key,
-      hint: /:\/\//u.test(key) ? 'the host alone, without https:// and path' : undefined,
-    });
+    throw new PinDocumentError(
+      'ERR_DOCUMENT_MALFORMED',
+      `the key "${printable(key, 120)}" is no host pattern: ${error.problem}`,
+      {
+        reason: 'bad-key',
+        key,
+        hint: /:\/\//u.test(key) ? 'the host alone, without https:// and path' : undefined,
+      },
+    );
   }
 }
 
 function doubledKey(key: string, other: string): PinDocumentError {
-  const same = key === other ? `"${printable(key, 80)}"` : `"${printable(other, 80)}" and "${printable(key, 80)}" are one host and`;
+  const same =
+    key === other
+      ? `"${printable(key, 80)}"`
+      : `"${printable(other, 80)}" and "${printable(key, 80)}" are one host and`;
   return new PinDocumentError('ERR_DOCUMENT_MALFORMED', `${same} stand twice`, {
     reason: 'duplicate-key',
     key,
@@ -155,7 +174,14 @@ function doubledKey(key: string, other: string): PinDocumentError {
 
 function badRow(place: { pattern: string; label?: string }, key: string, error: PinDocumentError): BadRow {
   const { code, reason, message, tokenIndex } = error;
-  return Object.freeze({ ...place, key, code, reason, message, ...(tokenIndex === undefined ? {} : { tokenIndex }) });
+  return Object.freeze({
+    ...place,
+    key,
+    code,
+    reason,
+    message,
+    ...(tokenIndex === undefined ? {} : { tokenIndex }),
+  });
 }
 
 /** Rows of one pattern that say opposite things: the stricter side holds, the other row is set aside by name. */
@@ -173,7 +199,11 @@ function settleContradictions(
   }
   for (const [pattern, group] of byPattern) {
     if (group.length === 1) continue;
-    const holds = group.some((row) => row.rule === 'block') ? 'block' : group.some((row) => row.rule === 'pins') ? 'pins' : 'none';
+    const holds = group.some((row) => row.rule === 'block')
+      ? 'block'
+      : group.some((row) => row.rule === 'pins')
+        ? 'pins'
+        : 'none';
     for (const row of group) {
       if (row.rule === holds) continue;
       const identity = rowKey(row);
@@ -184,10 +214,14 @@ function settleContradictions(
         { reason: 'bad-value', key },
       );
       rows.delete(identity);
-      bad.set(identity, badRow({ pattern, ...(row.label === undefined ? {} : { label: row.label }) }, key, error));
+      bad.set(
+        identity,
+        badRow({ pattern, ...(row.label === undefined ? {} : { label: row.label }) }, key, error),
+      );
     }
     const modes = new Set(group.map((row) => row.mode).filter((mode) => mode !== undefined));
-    if (modes.size > 1) warnings.push(`rows of "${pattern}" say both mode=enforce and mode=report; enforce holds`);
+    if (modes.size > 1)
+      warnings.push(`rows of "${pattern}" say both mode=enforce and mode=report; enforce holds`);
   }
   return warnings;
 }
@@ -201,9 +235,13 @@ function nothingUsable(bad: ReadonlyMap<string, BadRow>): PinDocumentError {
       hint: 'a host that wants no pins says none',
     });
   }
-  return new PinDocumentError('ERR_DOCUMENT_MALFORMED', `no usable row: ${first.message.slice(first.code.length + 2)}`, {
-    reason: first.reason,
-    key: first.key,
-    tokenIndex: first.tokenIndex,
-  });
+  return new PinDocumentError(
+    'ERR_DOCUMENT_MALFORMED',
+    `no usable row: ${first.message.slice(first.code.length + 2)}`,
+    {
+      reason: first.reason,
+      key: first.key,
+      tokenIndex: first.tokenIndex,
+    },
+  );
 }

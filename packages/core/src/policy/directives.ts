@@ -66,7 +66,8 @@ function readGeneration(key: string, value: unknown): number {
 
 function readExpires(key: string, value: unknown): number {
   const instant = typeof value === 'string' ? parseLastInstant(value) : undefined;
-  if (instant === undefined) throw badDirective(key, 'is no date', 'RFC 3339: 2027-06-30 or 2027-06-30T12:00:00Z');
+  if (instant === undefined)
+    throw badDirective(key, 'is no date', 'RFC 3339: 2027-06-30 or 2027-06-30T12:00:00Z');
   return instant;
 }
 
@@ -91,7 +92,12 @@ function readRevoked(key: string, label: string | undefined, value: unknown, int
     } catch (error) {
       if (!(error instanceof PinDocumentError)) throw error;
       const { reason, tokenIndex, hint } = error;
-      throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', withoutCode(error), { reason, key, tokenIndex, hint });
+      throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', withoutCode(error), {
+        reason,
+        key,
+        tokenIndex,
+        hint,
+      });
     }
   });
 }

@@ -33,7 +33,10 @@ export function parseHostPattern(text: string): HostPattern {
   const written = kind === 'any-depth' ? host.slice(3) : kind === 'one-label' ? host.slice(2) : host;
   if (written === '') throw new HostSyntaxError(text, 'nothing after the wildcard');
   if (written.includes('*')) {
-    throw new HostSyntaxError(text, 'a wildcard is the whole first label: *.name for one label, **.name for any number');
+    throw new HostSyntaxError(
+      text,
+      'a wildcard is the whole first label: *.name for one label, **.name for any number',
+    );
   }
   const name = normaliseHost(written);
   if (isIP(name) !== 0) refuseUnusualAddress(text, kind, written, name);
@@ -93,7 +96,7 @@ export class HostPatternMap<Value> {
         if (value !== undefined) return { found: true, value };
         needsPort ||= port === undefined && this.#withPort.has(parent);
       }
-      for (let start = 0; ; ) {
+      for (let start = 0; ;) {
         const suffix = `**.${host.slice(start)}`;
         const value = this.#at(suffix, port);
         if (value !== undefined) return { found: true, value };

@@ -26,7 +26,8 @@ const asciiHost = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/u;
  */
 export function normaliseHost(host: string): string {
   // The usual case first: this runs in every handshake.
-  if (asciiHost.test(host) && host.length <= 253 && !endsInNumber(host) && !host.includes('xn--')) return host;
+  if (asciiHost.test(host) && host.length <= 253 && !endsInNumber(host) && !host.includes('xn--'))
+    return host;
   return normaliseUnusualHost(host);
 }
 
@@ -40,7 +41,8 @@ function normaliseUnusualHost(host: string): string {
   if (ascii === '') throw new HostSyntaxError(host, emptyLabelIn(host) ? 'empty label' : 'not a host name');
   const name = ascii.endsWith('.') ? ascii.slice(0, -1) : ascii;
   // domainToASCII reads 127.1 and 0x7f.1 as addresses, and full-width digits too.
-  if (isIP(name) !== 0 || endsInNumber(name)) throw new HostSyntaxError(host, 'not an IP address in canonical form');
+  if (isIP(name) !== 0 || endsInNumber(name))
+    throw new HostSyntaxError(host, 'not an IP address in canonical form');
   if (emptyLabelIn(name)) throw new HostSyntaxError(host, 'empty label');
   if (!asciiHost.test(name)) throw new HostSyntaxError(host, 'not a host name');
   if (name.length > 253) throw new HostSyntaxError(host, 'longer than 253 characters');
@@ -48,7 +50,11 @@ function normaliseUnusualHost(host: string): string {
 }
 
 function emptyLabelIn(name: string): boolean {
-  return name.split(/[.\u3002\uff0e\uff61]/u).some((label, index, labels) => label === '' && index < labels.length - 1) || name === '';
+  return (
+    name
+      .split(/[.\u3002\uff0e\uff61]/u)
+      .some((label, index, labels) => label === '' && index < labels.length - 1) || name === ''
+  );
 }
 
 function endsInNumber(name: string): boolean {

@@ -16,7 +16,10 @@ const odd = /[\p{Cc}\p{Cf}\p{Zs}\p{Zl}\p{Zp}]/gu;
 const plain = /^[\x20-\x7e]*$/u;
 
 /** The first control, format or non-ASCII white-space character; `allowed` are let through. */
-export function findOddCharacter(text: string, allowed: string): { name: string; position: number } | undefined {
+export function findOddCharacter(
+  text: string,
+  allowed: string,
+): { name: string; position: number } | undefined {
   if (plain.test(text)) return undefined;
   for (const match of text.matchAll(odd)) {
     const character = match[0];
@@ -64,9 +67,11 @@ function malformed(
 /** V8's own message quotes the text, and has a position only now and then: the slip is looked for here. */
 function explain(text: string): PinDocumentError {
   if (text.startsWith('\ufeff')) return notJson('a second byte order mark');
-  if (/^[ \t\r\n]*</u.test(text)) return notJson('it looks like an HTML page: a proxy or a login page answered');
+  if (/^[ \t\r\n]*</u.test(text))
+    return notJson('it looks like an HTML page: a proxy or a login page answered');
   const { position, hint, isOdd } = findSlip(text);
-  if (isOdd) return malformed('forbidden-character', 'a character that no JSON may hold here', hint, position);
+  if (isOdd)
+    return malformed('forbidden-character', 'a character that no JSON may hold here', hint, position);
   return notJson(hint, position);
 }
 
@@ -89,7 +94,12 @@ function findSlip(text: string): Slip {
     if (character === '"') {
       const end = endOfString(text, position);
       const control = /[\u0000-\u001f]/u.exec(text.slice(position + 1, end));
-      if (control !== null) return { position: position + 1 + control.index, hint: 'line break inside a string: write \\n or a space', isOdd: false };
+      if (control !== null)
+        return {
+          position: position + 1 + control.index,
+          hint: 'line break inside a string: write \\n or a space',
+          isOdd: false,
+        };
       if (end === text.length) break;
       position = end;
       comma = undefined;
@@ -102,13 +112,18 @@ function findSlip(text: string): Slip {
       if (!/[-+{}[\]:0-9.a-zA-Z]/u.test(character)) return slipAt(position, character);
     }
   }
-  return { hint: 'the text ends too early or lacks a quote, colon or comma: cut off while copying?', isOdd: false };
+  return {
+    hint: 'the text ends too early or lacks a quote, colon or comma: cut off while copying?',
+    isOdd: false,
+  };
 }
 
 function slipAt(position: number, character: string): Slip {
-  if (/[\u2018-\u201f\u00ab\u00bb]/u.test(character)) return { position, hint: 'smart quote: write "', isOdd: false };
+  if (/[\u2018-\u201f\u00ab\u00bb]/u.test(character))
+    return { position, hint: 'smart quote: write "', isOdd: false };
   if (character === "'") return { position, hint: 'single quote: JSON takes "', isOdd: false };
-  if (character === '/' || character === '#') return { position, hint: 'comment: JSON has none, use $note', isOdd: false };
+  if (character === '/' || character === '#')
+    return { position, hint: 'comment: JSON has none, use $note', isOdd: false };
   const name = findOddCharacter(character, '')?.name;
   if (name !== undefined) return { position, hint: `${name}, position ${position}`, isOdd: true };
   return { position, hint: 'unexpected character', isOdd: false };
@@ -129,12 +144,16 @@ function refuseDoubledKeys(text: string): void {
         const raw = text.slice(cursor + 1, end);
         const key = raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
         if (keys.has(key)) {
-          throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', `the key "${printable(key, 80)}" stands twice`, {
-            reason: 'duplicate-key',
-            key: printable(key),
-            position: cursor,
-            hint: 'a second row for a host takes a label: host#next',
-          });
+          throw new PinDocumentError(
+            'ERR_DOCUMENT_MALFORMED',
+            `the key "${printable(key, 80)}" stands twice`,
+            {
+              reason: 'duplicate-key',
+              key: printable(key),
+              position: cursor,
+              hint: 'a second row for a host takes a label: host#next',
+            },
+          );
         }
         keys.add(key);
       }

@@ -73,7 +73,8 @@ function indexRules(document: PinDocument): HostPatternMap<Rule> {
   for (const [pattern, rows] of groups) rules.set(parseHostPattern(pattern), ruleFrom(pattern, rows));
   for (const badRow of document.badRows) {
     const { pattern } = badRow;
-    if (rules.get(pattern) === undefined) rules.set(parseHostPattern(pattern), { kind: 'quarantined', pattern, badRow });
+    if (rules.get(pattern) === undefined)
+      rules.set(parseHostPattern(pattern), { kind: 'quarantined', pattern, badRow });
   }
   return rules;
 }
@@ -95,7 +96,9 @@ function ruleFrom(pattern: string, rows: readonly PinDocument['rows'][number][])
       if (role !== 'leaf') keepLonger(caKeys, digest, entry);
     }
   }
-  const ends = pins.flatMap((entry) => (entry.until === undefined ? [] : [entry.until])).sort((left, right) => left - right);
+  const ends = pins
+    .flatMap((entry) => (entry.until === undefined ? [] : [entry.until]))
+    .sort((left, right) => left - right);
   const mode = modes.length > 0 && modes.every((each) => each === 'report') ? 'report' : 'enforce';
   return { kind: 'pins', pattern, mode, pins, leafKeys, leafCertificates, caKeys, ends };
 }
@@ -103,5 +106,6 @@ function ruleFrom(pattern: string, rows: readonly PinDocument['rows'][number][])
 /** One pin in two rows counts as long as the longer of them says. */
 function keepLonger(entries: Map<string, PinEntry>, digest: string, entry: PinEntry): void {
   const other = entries.get(digest);
-  if (other === undefined || (entry.until ?? Infinity) > (other.until ?? Infinity)) entries.set(digest, entry);
+  if (other === undefined || (entry.until ?? Infinity) > (other.until ?? Infinity))
+    entries.set(digest, entry);
 }

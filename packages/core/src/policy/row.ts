@@ -26,11 +26,14 @@ export function tokensOf(key: string, value: unknown): string[] {
       return split(key, token);
     });
   }
-  if (typeof value !== 'object' || value === null) throw invalid(key, `the value is ${typeName(value)}, not text`);
+  if (typeof value !== 'object' || value === null)
+    throw invalid(key, `the value is ${typeName(value)}, not text`);
   const tokens: string[] = [];
   for (const [name, part] of Object.entries(value)) {
     if (name === 'pins') {
-      tokens.push(...tokensOf(key, typeof part === 'string' || Array.isArray(part) ? part : wrongPart(key, name)));
+      tokens.push(
+        ...tokensOf(key, typeof part === 'string' || Array.isArray(part) ? part : wrongPart(key, name)),
+      );
     } else if (name === 'mode' || name === 'until' || name === 'review') {
       tokens.push(`${name}=${typeof part === 'string' ? part : wrongPart(key, name)}`);
     } else {
@@ -50,14 +53,20 @@ function split(key: string, value: string): string[] {
     throw new PinDocumentError(
       'ERR_PIN_ROW_INVALID',
       `row "${printable(key, 120)}": ${character.name} at character ${character.position + 1}`,
-      { reason: 'forbidden-character', key, position: character.position, hint: 'pasted from a chat or a word processor? type it anew' },
+      {
+        reason: 'forbidden-character',
+        key,
+        position: character.position,
+        hint: 'pasted from a chat or a word processor? type it anew',
+      },
     );
   }
   return value.split(/[ \t\r\n,;]+/u).filter((token) => token !== '');
 }
 
 function readTokens(key: string, tokens: readonly string[]): RowValue {
-  if (tokens.length === 0) throw invalid(key, 'the value is empty', undefined, 'a host that wants no pins says none');
+  if (tokens.length === 0)
+    throw invalid(key, 'the value is empty', undefined, 'a host that wants no pins says none');
   const only = tokens[0] ?? '';
   if (tokens.includes('none') || tokens.includes('block')) {
     if (tokens.length === 1) return { rule: only as 'none' | 'block', pins: [] };
@@ -70,13 +79,18 @@ function readTokens(key: string, tokens: readonly string[]): RowValue {
     if (attribute === undefined) pins.push({ pin: parseToken(key, token, index), index });
     else readAttribute(key, attribute, index, attributes);
   });
-  if (pins.length === 0) throw invalid(key, 'no pin in the row', undefined, 'a host that wants no pins says none');
+  if (pins.length === 0)
+    throw invalid(key, 'no pin in the row', undefined, 'a host that wants no pins says none');
   const { mode, ...window } = attributes;
   const entries = new Map<string, PinEntry>();
   for (const { pin } of pins) {
     entries.set(pin.toString(), Object.freeze({ pin: pin.toString(), role: pin.role, ...window }));
   }
-  return { rule: 'pins', pins: Object.freeze([...entries.values()]), ...(mode === undefined ? {} : { mode }) };
+  return {
+    rule: 'pins',
+    pins: Object.freeze([...entries.values()]),
+    ...(mode === undefined ? {} : { mode }),
+  };
 }
 
 /** Base64 may end in `=` too; an attribute has something behind it, or a name that no digest is. */
@@ -95,12 +109,15 @@ function readAttribute(
   attributes: { mode?: EnforcementMode; until?: number; review?: number },
 ): void {
   if (name !== 'mode' && name !== 'until' && name !== 'review') {
-    const hint = /^(?:sha|md)[0-9-]*$/iu.test(name) ? 'a pin is written sha256/<base64>' : 'mode=, until= and review=';
+    const hint = /^(?:sha|md)[0-9-]*$/iu.test(name)
+      ? 'a pin is written sha256/<base64>'
+      : 'mode=, until= and review=';
     throw invalid(key, `unknown attribute "${printable(name, 40)}="`, index, hint);
   }
   if (attributes[name] !== undefined) throw invalid(key, `${name}= stands twice`, index);
   if (name === 'mode') {
-    if (value !== 'enforce' && value !== 'report') throw invalid(key, 'mode is neither enforce nor report', index);
+    if (value !== 'enforce' && value !== 'report')
+      throw invalid(key, 'mode is neither enforce nor report', index);
     attributes.mode = value;
     return;
   }
@@ -121,7 +138,12 @@ export function parseToken(key: string, token: string, index: number): Pin {
     throw new PinDocumentError(
       'ERR_PIN_SYNTAX',
       `row "${printable(key, 120)}", token ${index + 1} ("${printable(token, 16)}"): ${problem}`,
-      { reason: 'bad-pin', key, tokenIndex: index, ...(pastedDocument(token) ? { hint: 'a whole document in one row? each host is a row' } : {}) },
+      {
+        reason: 'bad-pin',
+        key,
+        tokenIndex: index,
+        ...(pastedDocument(token) ? { hint: 'a whole document in one row? each host is a row' } : {}),
+      },
     );
   }
 }

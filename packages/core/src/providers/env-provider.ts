@@ -23,15 +23,23 @@ export function createEnvProvider(options: EnvProviderOptions = {}): PinProvider
   };
 }
 
-function readVariable(env: Readonly<Record<string, string | undefined>>, variable: string): string | Uint8Array {
+function readVariable(
+  env: Readonly<Record<string, string | undefined>>,
+  variable: string,
+): string | Uint8Array {
   const inline = env[variable] ?? '';
   if (inline !== '') return inline;
   const encoded = (env[`${variable}_B64`] ?? '').replaceAll(/\s/gu, '');
   if (encoded === '') {
-    throw new PinProviderError('ERR_PROVIDER_NOT_FOUND', `neither ${variable} nor ${variable}_B64 is set`, { provider: 'env' });
+    throw new PinProviderError('ERR_PROVIDER_NOT_FOUND', `neither ${variable} nor ${variable}_B64 is set`, {
+      provider: 'env',
+    });
   }
   if (!/^[A-Za-z0-9+/_-]+={0,2}$/u.test(encoded)) {
-    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', `${variable}_B64 is not base64`, { reason: 'encoding', key: `${variable}_B64` });
+    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', `${variable}_B64 is not base64`, {
+      reason: 'encoding',
+      key: `${variable}_B64`,
+    });
   }
   return Buffer.from(encoded, 'base64');
 }

@@ -38,13 +38,21 @@ async function readBounded(path: string, maxBytes: number, signal: AbortSignal):
       if (bytesRead === 0 || length === buffer.length) break;
     }
     if (length > maxBytes) {
-      throw new PinDocumentError('ERR_DOCUMENT_TOO_LARGE', `${printable(path)} has more than ${maxBytes} bytes`, { reason: 'too-large' });
+      throw new PinDocumentError(
+        'ERR_DOCUMENT_TOO_LARGE',
+        `${printable(path)} has more than ${maxBytes} bytes`,
+        { reason: 'too-large' },
+      );
     }
     return Uint8Array.prototype.slice.call(buffer, 0, length);
   } catch (error) {
     if (error instanceof PinDocumentError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new PinProviderError(codes[code] ?? 'ERR_PROVIDER_UNAVAILABLE', `${printable(path)} cannot be read: ${code}`, { provider: 'file', detail: code });
+    throw new PinProviderError(
+      codes[code] ?? 'ERR_PROVIDER_UNAVAILABLE',
+      `${printable(path)} cannot be read: ${code}`,
+      { provider: 'file', detail: code },
+    );
   } finally {
     await file?.close();
   }

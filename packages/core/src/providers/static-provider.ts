@@ -7,7 +7,10 @@ export interface StaticPinProvider extends PinProvider {
 }
 
 /** Pins from code: for tests, for workers that are fed snapshots, and for the pins of a store's own endpoint. */
-export function createStaticProvider(document: string | Uint8Array | object, name = 'static'): StaticPinProvider {
+export function createStaticProvider(
+  document: string | Uint8Array | object,
+  name = 'static',
+): StaticPinProvider {
   let current = { document, revision: revisionOf(document) };
   return {
     name,
@@ -20,6 +23,7 @@ export function createStaticProvider(document: string | Uint8Array | object, nam
 
 /** A revision for a store that has none of its own: the beginning of the content's hash. */
 export function revisionOf(document: string | Uint8Array | object): string {
-  const content = typeof document === 'string' || document instanceof Uint8Array ? document : JSON.stringify(document);
+  const content =
+    typeof document === 'string' || document instanceof Uint8Array ? document : JSON.stringify(document);
   return sha256Hex(content ?? '').slice(0, 12);
 }

@@ -84,11 +84,15 @@ function whyNotPinned(governing: Governing, isRunning: boolean): string | undefi
 
 function requiredHostError(host: string, problem: string, hasLastPins: boolean): PinDocumentError {
   const outcome = hasLastPins ? '; its last pins stay in force' : '';
-  return new PinDocumentError('ERR_DOCUMENT_REQUIRED_HOST', `the required host ${host} ${problem}${outcome}`, {
-    reason: 'required-host',
-    key: host,
-    hint: `add the row "${host}": "sha256/<its pin>", or take the host out of requiredHosts`,
-  });
+  return new PinDocumentError(
+    'ERR_DOCUMENT_REQUIRED_HOST',
+    `the required host ${host} ${problem}${outcome}`,
+    {
+      reason: 'required-host',
+      key: host,
+      hint: `add the row "${host}": "sha256/<its pin>", or take the host out of requiredHosts`,
+    },
+  );
 }
 
 function exactPattern(host: string, port: number | undefined): string {
@@ -109,11 +113,15 @@ function withRowsOf(document: PinDocument, rows: ReadonlyMap<string, DocumentRow
 export function refuseRollback(next: PinDocument, floor: number | undefined): void {
   if (floor === undefined || (next.generation !== undefined && next.generation >= floor)) return;
   const found = next.generation === undefined ? 'has no $generation' : `has $generation ${next.generation}`;
-  throw new PinDocumentError('ERR_DOCUMENT_ROLLBACK', `the document ${found}, the one in force has ${floor}`, {
-    reason: 'rollback',
-    key: '$generation',
-    hint: `to go back on purpose, give the restored document a $generation above ${floor}`,
-  });
+  throw new PinDocumentError(
+    'ERR_DOCUMENT_ROLLBACK',
+    `the document ${found}, the one in force has ${floor}`,
+    {
+      reason: 'rollback',
+      key: '$generation',
+      hint: `to go back on purpose, give the restored document a $generation above ${floor}`,
+    },
+  );
 }
 
 /** Which patterns a change of documents touches. */
@@ -128,7 +136,9 @@ export function compareDocuments(previous: PinDocument, next: PinDocument): Docu
   const [before, after] = [byPattern(previous), byPattern(next)];
   const added = [...after.keys()].filter((pattern) => !before.has(pattern));
   const removed = [...before.keys()].filter((pattern) => !after.has(pattern));
-  const changed = [...after].filter(([pattern, text]) => before.has(pattern) && before.get(pattern) !== text).map(([pattern]) => pattern);
+  const changed = [...after]
+    .filter(([pattern, text]) => before.has(pattern) && before.get(pattern) !== text)
+    .map(([pattern]) => pattern);
   const isSame =
     added.length + removed.length + changed.length === 0 &&
     JSON.stringify(previous.revoked) === JSON.stringify(next.revoked) &&

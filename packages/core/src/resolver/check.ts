@@ -2,7 +2,11 @@ import type { Target } from '../policy/host.js';
 import type { NodeCertificate } from '../verify/certificate.js';
 
 /** The shape in which Node, undici and drivers take a check of the server's certificate. */
-export type ServerIdentityCheck = (this: unknown, host: string, certificate: NodeCertificate) => Error | undefined;
+export type ServerIdentityCheck = (
+  this: unknown,
+  host: string,
+  certificate: NodeCertificate,
+) => Error | undefined;
 
 /**
  * Makes a check that can be handed to Node: it returns an Error and never throws, because a throw inside Node's
@@ -21,7 +25,9 @@ export function createServerIdentityCheck(
       verify({ host: fixed.host ?? host, port: fixed.port }, certificate);
       return undefined;
     } catch (error) {
-      return error instanceof Error ? error : new Error('ERR_PIN_MISMATCH: the check failed', { cause: error });
+      return error instanceof Error
+        ? error
+        : new Error('ERR_PIN_MISMATCH: the check failed', { cause: error });
     }
   };
 }

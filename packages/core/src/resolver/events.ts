@@ -24,7 +24,11 @@ export interface PinEvents {
   /** A read failed; the pins in force stay. */
   refreshError: Common & { readonly type: 'refreshError'; readonly error: PinError };
   /** A document was refused whole; the pins in force stay. */
-  documentRejected: Common & { readonly type: 'documentRejected'; readonly revision: string; readonly error: PinDocumentError };
+  documentRejected: Common & {
+    readonly type: 'documentRejected';
+    readonly revision: string;
+    readonly error: PinDocumentError;
+  };
   /** A row was set aside; its neighbours were taken. */
   rowRejected: Common & { readonly type: 'rowRejected'; readonly revision: string; readonly row: BadRow };
   /** No confirmation for longer than two intervals, or the fallback serves. */
@@ -34,7 +38,12 @@ export interface PinEvents {
   /** The provider answers with a good document again. */
   recovered: Snapshotted & { readonly type: 'recovered' };
   /** A handshake was judged and failed; `enforced: false` where it was only reported. */
-  mismatch: Common & { readonly type: 'mismatch'; readonly host: string; readonly enforced: boolean; readonly error: PinError };
+  mismatch: Common & {
+    readonly type: 'mismatch';
+    readonly host: string;
+    readonly enforced: boolean;
+    readonly error: PinError;
+  };
   close: Common & { readonly type: 'close' };
 }
 
@@ -72,7 +81,8 @@ export class PinEventHub {
 
   emit(event: PinEvent): void {
     for (const name of ['*', event.type] as const) {
-      for (const listener of [...(this.#listeners.get(name) ?? [])]) this.call(listener as PinEventListener, event);
+      for (const listener of [...(this.#listeners.get(name) ?? [])])
+        this.call(listener as PinEventListener, event);
     }
   }
 

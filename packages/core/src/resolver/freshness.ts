@@ -30,7 +30,11 @@ export class Freshness {
 
   /** Milliseconds since the last confirmation. */
   ageMs(): number {
-    return Math.max(0, this.#clock.monotonic() - this.#confirmedMonotonic, this.#clock.now() - this.#confirmedAt);
+    return Math.max(
+      0,
+      this.#clock.monotonic() - this.#confirmedMonotonic,
+      this.#clock.now() - this.#confirmedAt,
+    );
   }
 
   /** The instant (epoch ms) of the hard limit, `Infinity` where there is none. */
@@ -39,7 +43,10 @@ export class Freshness {
   }
 
   isExpired(documentExpiresAt: number | undefined): boolean {
-    return this.ageMs() > this.#maxStaleMs || (documentExpiresAt !== undefined && this.#clock.now() > documentExpiresAt);
+    return (
+      this.ageMs() > this.#maxStaleMs ||
+      (documentExpiresAt !== undefined && this.#clock.now() > documentExpiresAt)
+    );
   }
 
   isOld(): boolean {

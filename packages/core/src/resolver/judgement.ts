@@ -42,7 +42,12 @@ export type Verdict =
 
 /** What governs a host, without a certificate. */
 export type Lookup =
-  | { readonly rule: 'pins'; readonly pattern: string; readonly mode: EnforcementMode; readonly pins: readonly PinEntry[] }
+  | {
+      readonly rule: 'pins';
+      readonly pattern: string;
+      readonly mode: EnforcementMode;
+      readonly pins: readonly PinEntry[];
+    }
   | { readonly rule: 'none' | 'block'; readonly pattern: string }
   /** The host's row is bad and there was no good one before: connections are refused. */
   | { readonly rule: 'quarantined'; readonly pattern: string; readonly message: string }
@@ -150,7 +155,14 @@ export class Judgement {
         validUntil = found.validUntil;
       } catch (error) {
         if (!this.#isReported(error, evidence)) throw error;
-        verdict = { outcome: 'reported', host, port, revision: this.#snapshot.revision, evidence, error: error as PinError };
+        verdict = {
+          outcome: 'reported',
+          host,
+          port,
+          revision: this.#snapshot.revision,
+          evidence,
+          error: error as PinError,
+        };
         // Looked at again soon: it may be about the clock.
         validUntil = now + 1_000;
       }
@@ -183,11 +195,24 @@ export class Judgement {
     const governing = this.#policy.lookup(host, port);
     switch (governing.kind) {
       case 'none':
-        return { verdict: { outcome: 'unpinned', reason: 'none', host, port, revision, evidence }, validUntil: Infinity };
+        return {
+          verdict: { outcome: 'unpinned', reason: 'none', host, port, revision, evidence },
+          validUntil: Infinity,
+        };
       case 'block':
-        throw this.#refuseHost('ERR_PIN_HOST_BLOCKED', `the row "${governing.pattern}" says block`, evidence, governing.pattern);
+        throw this.#refuseHost(
+          'ERR_PIN_HOST_BLOCKED',
+          `the row "${governing.pattern}" says block`,
+          evidence,
+          governing.pattern,
+        );
       case 'quarantined':
-        throw this.#refuseHost('ERR_PIN_ROW_INVALID', `no usable pins: ${governing.badRow.message}`, evidence, governing.pattern);
+        throw this.#refuseHost(
+          'ERR_PIN_ROW_INVALID',
+          `no usable pins: ${governing.badRow.message}`,
+          evidence,
+          governing.pattern,
+        );
       case 'uncovered':
         return { verdict: this.#decideUncovered(evidence, governing), validUntil: Infinity };
       case 'pins': {
@@ -195,7 +220,10 @@ export class Judgement {
         const match = matchPins(governing, evidence, this.#links, now);
         if (!match.matched) throw this.#refuse(match.code, match.reason, evidence, governing);
         const { entry, chainIndex, validUntil } = match;
-        return { verdict: { outcome: 'match', host, port, revision, evidence, pin: entry.pin, chainIndex, pattern }, validUntil };
+        return {
+          verdict: { outcome: 'match', host, port, revision, evidence, pin: entry.pin, chainIndex, pattern },
+          validUntil,
+        };
       }
     }
   }
@@ -206,14 +234,29 @@ export class Judgement {
     const where = describeSource(this.#snapshot);
     if (needsPort) {
       const reason = 'only rows with a port cover it, and the port of this connection is not known';
-      throw this.#refuseHost('ERR_PIN_HOST_UNCOVERED', `${reason}; pass it: tlsOptions({ host, port })`, evidence);
+      throw this.#refuseHost(
+        'ERR_PIN_HOST_UNCOVERED',
+        `${reason}; pass it: tlsOptions({ host, port })`,
+        evidence,
+      );
     }
     if (uncoveredHosts !== 'reject' && this.#everCovered.find(host, port).found) {
       const reason = 'no row covers it any more, and a deleted row does not unpin';
-      throw this.#refuseHost('ERR_PIN_HOST_UNCOVERED', `${reason}; to unpin it, add "${host}": "none" to ${where}`, evidence);
+      throw this.#refuseHost(
+        'ERR_PIN_HOST_UNCOVERED',
+        `${reason}; to unpin it, add "${host}": "none" to ${where}`,
+        evidence,
+      );
     }
     if (uncoveredHosts === 'allow') {
-      return { outcome: 'unpinned', reason: 'uncovered', host, port, revision: this.#snapshot.revision, evidence };
+      return {
+        outcome: 'unpinned',
+        reason: 'uncovered',
+        host,
+        port,
+        revision: this.#snapshot.revision,
+        evidence,
+      };
     }
     const advice = `add "${host}": "sha256/${evidence.spkiDigest(0)}" to ${where} if that is its key, or "${host}": "none"`;
     throw this.#refuseHost('ERR_PIN_HOST_UNCOVERED', `no row covers it; ${advice}`, evidence);
@@ -221,23 +264,41 @@ export class Judgement {
 
   /** Report mode tells instead of refusing; but never what was revoked, and for a host only what its own row is about. */
   #isReported(error: unknown, evidence: Evidence): boolean {
-    if (this.#context.mode === 'report') return !(error instanceof PinResolverError && error.code === 'ERR_RESOLVER_CLOSED');
+    if (this.#context.mode === 'report')
+      return !(error instanceof PinResolverError && error.code === 'ERR_RESOLVER_CLOSED');
     if (!PinError.isPinError(error) || error.code.startsWith('ERR_RESOLVER_')) return false;
     const governing: Governing = this.#policy.lookup(evidence.host, evidence.port);
     if (governing.kind === 'pins') return governing.mode === 'report';
     if (governing.kind !== 'uncovered' || governing.needsPort) return false;
-    return this.#context.uncoveredHosts === 'report' && !this.#everCovered.find(evidence.host, evidence.port).found;
+    return (
+      this.#context.uncoveredHosts === 'report' && !this.#everCovered.find(evidence.host, evidence.port).found
+    );
   }
 
-  #refuse(code: PinMismatchError['code'], reason: string, evidence: Evidence, rule?: PinRule): PinMismatchError {
+  #refuse(
+    code: PinMismatchError['code'],
+    reason: string,
+    evidence: Evidence,
+    rule?: PinRule,
+  ): PinMismatchError {
     const document = `${describeSource(this.#snapshot)}, revision ${this.#snapshot.revision}, ${this.#context.ageText()}`;
     return refusedChain({ code, reason, evidence, rule, document, revision: this.#snapshot.revision });
   }
 
-  #refuseHost(code: PinMismatchError['code'], reason: string, evidence: Evidence, pattern?: string): PinMismatchError {
+  #refuseHost(
+    code: PinMismatchError['code'],
+    reason: string,
+    evidence: Evidence,
+    pattern?: string,
+  ): PinMismatchError {
     const { host, port } = evidence;
     const { revision } = this.#snapshot;
-    return new PinMismatchError(code, `${hostText(host, port)}: ${reason}`, { host, port, pattern, revision });
+    return new PinMismatchError(code, `${hostText(host, port)}: ${reason}`, {
+      host,
+      port,
+      pattern,
+      revision,
+    });
   }
 }
 
@@ -252,5 +313,9 @@ function readHost(target: Target): string {
 
 function unreadable(host: string, port: number | undefined, error: unknown): PinMismatchError {
   const why = error instanceof DerError ? error.message : 'unexpected certificate';
-  return new PinMismatchError('ERR_PIN_CHAIN_UNVERIFIED', `${hostText(host, port)}: a certificate cannot be read: ${why}`, { host, port });
+  return new PinMismatchError(
+    'ERR_PIN_CHAIN_UNVERIFIED',
+    `${hostText(host, port)}: a certificate cannot be read: ${why}`,
+    { host, port },
+  );
 }

@@ -76,7 +76,8 @@ export function readSettings(provider: PinProvider, options: ResolverOptions): R
   if (typeof provider !== 'object' || provider === null || typeof provider.read !== 'function') {
     throw invalidOption('provider', 'is not a provider: it needs a name and read()');
   }
-  if (provider.scope === 'host') throw invalidOption('provider', 'keeps one document per host, which this version cannot read');
+  if (provider.scope === 'host')
+    throw invalidOption('provider', 'keeps one document per host, which this version cannot read');
   const settings: ResolverSettings = {
     name: options.name ?? provider.name,
     provider,
@@ -84,12 +85,19 @@ export function readSettings(provider: PinProvider, options: ResolverOptions): R
     mode: oneOf('mode', options.mode, ['enforce', 'report'], 'enforce'),
     uncoveredHosts: oneOf('uncoveredHosts', options.uncoveredHosts, ['reject', 'report', 'allow'], 'reject'),
     requiredHosts: (options.requiredHosts ?? []).map(readRequiredHost),
-    refreshIntervalMs: duration('refreshIntervalMs', options.refreshIntervalMs, provider.defaultRefreshIntervalMs ?? 60_000, { min: 50 }),
+    refreshIntervalMs: duration(
+      'refreshIntervalMs',
+      options.refreshIntervalMs,
+      provider.defaultRefreshIntervalMs ?? 60_000,
+      { min: 50 },
+    ),
     maxStaleMs: duration('maxStaleMs', options.maxStaleMs, 7 * day, { min: 1, infinite: true }),
     onExpired: oneOf('onExpired', options.onExpired, ['reject', 'fallback'], 'reject'),
     startupTimeoutMs: duration('startupTimeoutMs', options.startupTimeoutMs, 8_000, { min: 1 }),
     readTimeoutMs: duration('readTimeoutMs', options.readTimeoutMs, 3_000, { min: 1 }),
-    maxDocumentBytes: duration('maxDocumentBytes', options.maxDocumentBytes, defaultMaxDocumentBytes, { min: 1 }),
+    maxDocumentBytes: duration('maxDocumentBytes', options.maxDocumentBytes, defaultMaxDocumentBytes, {
+      min: 1,
+    }),
     warnings: options.warnings ?? true,
     onEvent: options.onEvent,
     clock: options.clock ?? systemClock,
@@ -101,13 +109,23 @@ export function readSettings(provider: PinProvider, options: ResolverOptions): R
   return settings;
 }
 
-function oneOf<Value extends string>(option: string, value: Value | undefined, allowed: readonly Value[], byDefault: Value): Value {
+function oneOf<Value extends string>(
+  option: string,
+  value: Value | undefined,
+  allowed: readonly Value[],
+  byDefault: Value,
+): Value {
   if (value === undefined) return byDefault;
   if (allowed.includes(value)) return value;
   throw invalidOption(option, `is none of ${allowed.map((each) => `"${each}"`).join(', ')}`);
 }
 
-function duration(option: string, value: number | undefined, byDefault: number, range: { min: number; infinite?: boolean }): number {
+function duration(
+  option: string,
+  value: number | undefined,
+  byDefault: number,
+  range: { min: number; infinite?: boolean },
+): number {
   if (value === undefined) return byDefault;
   if (typeof value !== 'number' || Number.isNaN(value)) throw invalidOption(option, 'is not a number');
   if (value === Infinity && range.infinite !== true) throw invalidOption(option, 'must be finite');

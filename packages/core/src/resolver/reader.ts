@@ -52,22 +52,35 @@ export async function readOnce(
 }
 
 function timedOut(provider: PinProvider, timeoutMs: number): PinProviderError {
-  return new PinProviderError('ERR_PROVIDER_TIMEOUT', `${provider.name} did not answer within ${durationText(timeoutMs)}`, {
-    provider: provider.name,
-  });
+  return new PinProviderError(
+    'ERR_PROVIDER_TIMEOUT',
+    `${provider.name} did not answer within ${durationText(timeoutMs)}`,
+    {
+      provider: provider.name,
+    },
+  );
 }
 
 function closed(provider: PinProvider): PinProviderError {
-  return new PinProviderError('ERR_PROVIDER_UNAVAILABLE', `the read of ${provider.name} was ended by close()`, {
-    provider: provider.name,
-    detail: 'closed',
-  });
+  return new PinProviderError(
+    'ERR_PROVIDER_UNAVAILABLE',
+    `the read of ${provider.name} was ended by close()`,
+    {
+      provider: provider.name,
+      detail: 'closed',
+    },
+  );
 }
 
 /** A foreign error is named, never passed on: its properties may hold headers, and with them a token. */
 function ownError(provider: PinProvider, error: unknown): PinError {
   if (PinError.isPinError(error)) return error;
-  const { name, code } = error instanceof Error ? (error as Error & { code?: unknown }) : { name: 'unknown error', code: undefined };
+  const { name, code } =
+    error instanceof Error
+      ? (error as Error & { code?: unknown })
+      : { name: 'unknown error', code: undefined };
   const label = printable(typeof code === 'string' ? `${name} ${code}` : name, 80);
-  return new PinProviderError('ERR_PROVIDER_UNAVAILABLE', `reading ${provider.name} failed with ${label}`, { provider: provider.name });
+  return new PinProviderError('ERR_PROVIDER_UNAVAILABLE', `reading ${provider.name} failed with ${label}`, {
+    provider: provider.name,
+  });
 }

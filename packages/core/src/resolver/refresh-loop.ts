@@ -11,7 +11,8 @@ const maxBackoffMs = 300_000;
 const firstBackoffMs = 1_000;
 
 /** What a read means for the next one. */
-export type ReadOutcome = { readonly failed: false } | { readonly failed: true; readonly retryAfterMs?: number | undefined };
+export type ReadOutcome =
+  { readonly failed: false } | { readonly failed: true; readonly retryAfterMs?: number | undefined };
 
 /**
  * Owns the timer of a resolver: reads after at most one interval, backs off with full jitter while reads fail, and
@@ -62,7 +63,7 @@ export class RefreshLoop<Result> {
     this.#cancel();
     if (this.#isStopped) return;
     const delayMs = outcome.failed ? this.#backoffMs(outcome.retryAfterMs ?? 0) : this.#jitteredIntervalMs();
-    this.#nextAt = this.#pace.clock.now() + delayMs;
+    this.#nextAt = Math.round(this.#pace.clock.now() + delayMs);
     this.#timer = this.#pace.clock.after(delayMs, () => void this.run());
   }
 

@@ -31,7 +31,14 @@ export function refusedChain(refusal: Refusal): PinMismatchError {
     }
   }
   lines.push(`  document: ${document}`);
-  return new PinMismatchError(code, lines.join('\n'), { host, port, pattern: rule?.pattern ?? pattern, presented, expected, revision });
+  return new PinMismatchError(code, lines.join('\n'), {
+    host,
+    port,
+    pattern: rule?.pattern ?? pattern,
+    presented,
+    expected,
+    revision,
+  });
 }
 
 /** `host:port`, or the host alone where the port is not known. */

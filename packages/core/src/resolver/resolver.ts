@@ -8,7 +8,13 @@ import type { NodeCertificate } from '../verify/certificate.js';
 import type { Evidence } from '../verify/evidence.js';
 import { adoptDocument, compareDocuments, refuseRollback } from './adopt.js';
 import { createServerIdentityCheck, type ServerIdentityCheck } from './check.js';
-import { type PinEvent, PinEventHub, type PinEventListener, type PinEventName, type PinEvents } from './events.js';
+import {
+  type PinEvent,
+  PinEventHub,
+  type PinEventListener,
+  type PinEventName,
+  type PinEvents,
+} from './events.js';
 import { Freshness, type FreshnessState } from './freshness.js';
 import { Judgement, type Lookup, type Verdict } from './judgement.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
@@ -53,7 +59,16 @@ export class PinResolver implements AsyncDisposable {
   readonly #judgement: Judgement;
   readonly #loop: RefreshLoop<RefreshOutcome>;
   readonly #closing = new AbortController();
-  readonly #counters = { reads: 0, readFailures: 0, documentsRejected: 0, rotations: 0, matches: 0, mismatches: 0, reported: 0, unpinned: 0 };
+  readonly #counters = {
+    reads: 0,
+    readFailures: 0,
+    documentsRejected: 0,
+    rotations: 0,
+    matches: 0,
+    mismatches: 0,
+    reported: 0,
+    unpinned: 0,
+  };
   #snapshot: Snapshot;
   #generationFloor: number | undefined;
   #announced: FreshnessState = 'fresh';
@@ -61,7 +76,12 @@ export class PinResolver implements AsyncDisposable {
   #lastRejected: RejectedSummary | undefined;
   #lastRejectedKey: string | undefined;
 
-  private constructor(settings: ResolverSettings, snapshot: Snapshot, events: PinEventHub, warnings: Warnings) {
+  private constructor(
+    settings: ResolverSettings,
+    snapshot: Snapshot,
+    events: PinEventHub,
+    warnings: Warnings,
+  ) {
     const { clock, refreshIntervalMs, readTimeoutMs, maxStaleMs, random } = settings;
     this.name = settings.name;
     this.#settings = settings;
@@ -80,9 +100,14 @@ export class PinResolver implements AsyncDisposable {
     this.#loop = new RefreshLoop(
       { intervalMs: refreshIntervalMs, clock, random },
       () => this.#readAndAdopt(),
-      (result) => (result.outcome === 'failed' ? { failed: true, retryAfterMs: retryAfterMs(result.error) } : { failed: false }),
+      (result) =>
+        result.outcome === 'failed'
+          ? { failed: true, retryAfterMs: retryAfterMs(result.error) }
+          : { failed: false },
     );
-    this.checkServerIdentity = createServerIdentityCheck((target, certificate) => this.verify(target, certificate));
+    this.checkServerIdentity = createServerIdentityCheck((target, certificate) =>
+      this.verify(target, certificate),
+    );
   }
 
   /**
@@ -158,7 +183,10 @@ export class PinResolver implements AsyncDisposable {
    */
   tlsOptions(target: { readonly host?: string; readonly port?: number } = {}): PinnedTlsOptions {
     return {
-      checkServerIdentity: createServerIdentityCheck((judged, certificate) => this.verify(judged, certificate), target),
+      checkServerIdentity: createServerIdentityCheck(
+        (judged, certificate) => this.verify(judged, certificate),
+        target,
+      ),
       rejectUnauthorized: true,
     };
   }
@@ -193,7 +221,8 @@ export class PinResolver implements AsyncDisposable {
 
   /** Something changed in the store, says a push bridge. Costs nothing where the revision is already in force. */
   notify(revision?: string): void {
-    if (this.#closing.signal.aborted || (revision !== undefined && revision === this.#snapshot.revision)) return;
+    if (this.#closing.signal.aborted || (revision !== undefined && revision === this.#snapshot.revision))
+      return;
     void this.#loop.run();
   }
 
@@ -278,7 +307,14 @@ export class PinResolver implements AsyncDisposable {
     rest: Omit<PinEvents[Name], 'type' | 'resolver' | 'at' | 'revision' | 'source'>,
   ): PinEvent {
     const { revision, source } = this.#snapshot;
-    return { type, resolver: this.name, at: this.#settings.clock.now(), revision, source, ...rest } as PinEvent;
+    return {
+      type,
+      resolver: this.name,
+      at: this.#settings.clock.now(),
+      revision,
+      source,
+      ...rest,
+    } as PinEvent;
   }
 
   #announceStart(failure: PinError | undefined): void {
@@ -290,12 +326,18 @@ export class PinResolver implements AsyncDisposable {
     const { source } = this.#snapshot;
     if (source === 'fallback') {
       const why = failure === undefined ? '' : `: ${failure.message}`;
-      this.#warnings.say('PINVAULT_FALLBACK', 'start', `the fallback pins of ${describeSource(this.#snapshot)} serve${why}`);
+      this.#warnings.say(
+        'PINVAULT_FALLBACK',
+        'start',
+        `the fallback pins of ${describeSource(this.#snapshot)} serve${why}`,
+      );
     }
     this.#noteRows(this.#snapshot.document, undefined);
     this.#events.emit(this.#event('ready', {}));
     this.#noteState();
-    this.#loop.schedule(failure === undefined ? { failed: false } : { failed: true, retryAfterMs: retryAfterMs(failure) });
+    this.#loop.schedule(
+      failure === undefined ? { failed: false } : { failed: true, retryAfterMs: retryAfterMs(failure) },
+    );
     // A document that ends by the clock is told when it does, not at the next read.
     const end = this.#freshness.expiresAt(this.#snapshot.document.expiresAt) - clock.now();
     if (end < this.#settings.refreshIntervalMs) clock.after(end + 1, () => this.#noteState());
@@ -308,7 +350,12 @@ export class PinResolver implements AsyncDisposable {
     let result: PinReadResult;
     try {
       const known = source === 'provider' ? revision : undefined;
-      result = await readOnce(provider, known, { timeoutMs: readTimeoutMs, signal: this.#closing.signal, keepAlive: false }, clock);
+      result = await readOnce(
+        provider,
+        known,
+        { timeoutMs: readTimeoutMs, signal: this.#closing.signal, keepAlive: false },
+        clock,
+      );
     } catch (error) {
       return this.#failed(error as PinError);
     }
@@ -317,7 +364,12 @@ export class PinResolver implements AsyncDisposable {
     try {
       const next = decodeDocument(result.document, { maxDocumentBytes: this.#settings.maxDocumentBytes });
       refuseRollback(next, this.#generationFloor);
-      return this.#adopt(adoptDocument(next, this.#snapshot.document, this.#settings.requiredHosts), result.revision, 'provider', provider);
+      return this.#adopt(
+        adoptDocument(next, this.#snapshot.document, this.#settings.requiredHosts),
+        result.revision,
+        'provider',
+        provider,
+      );
     } catch (error) {
       if (!(error instanceof PinDocumentError)) throw error;
       return this.#rejected(error, result.revision);
@@ -334,7 +386,11 @@ export class PinResolver implements AsyncDisposable {
       previous.source === 'provider' &&
       document.generation === previous.generation
     ) {
-      this.#warnings.say('PINVAULT_DOCUMENT', `generation ${revision}`, `other content under the same $generation ${document.generation}`);
+      this.#warnings.say(
+        'PINVAULT_DOCUMENT',
+        `generation ${revision}`,
+        `other content under the same $generation ${document.generation}`,
+      );
     }
     this.#snapshot = Object.freeze({
       document,
@@ -343,7 +399,10 @@ export class PinResolver implements AsyncDisposable {
       source,
       provider: from.name,
       ...(from.location === undefined ? {} : { location: from.location }),
-      fetchedAt: change === undefined && revision === previous.revision ? previous.fetchedAt : this.#settings.clock.now(),
+      fetchedAt:
+        change === undefined && revision === previous.revision
+          ? previous.fetchedAt
+          : this.#settings.clock.now(),
     });
     if (source === 'provider') this.#generationFloor = document.generation;
     this.#lastRejected = undefined;
@@ -364,7 +423,13 @@ export class PinResolver implements AsyncDisposable {
     this.#lastError = undefined;
     this.#noteState();
     if (wasAway && this.#announced === 'fresh') {
-      for (const code of ['PINVAULT_STALE', 'PINVAULT_FALLBACK', 'ERR_PROVIDER_NOT_FOUND', 'ERR_PROVIDER_DENIED', 'ERR_RESOLVER_EXPIRED']) {
+      for (const code of [
+        'PINVAULT_STALE',
+        'PINVAULT_FALLBACK',
+        'ERR_PROVIDER_NOT_FOUND',
+        'ERR_PROVIDER_DENIED',
+        'ERR_RESOLVER_EXPIRED',
+      ]) {
         this.#warnings.forget(code);
       }
       this.#events.emit(this.#event('recovered', {}));
@@ -392,7 +457,11 @@ export class PinResolver implements AsyncDisposable {
       // What was revoked in this process stays revoked, whatever the fallback has not heard of.
       const revoked = Object.freeze([...decoded.revoked, ...this.#snapshot.document.revoked]);
       const document = adoptDocument(Object.freeze({ ...decoded, revoked }), undefined, requiredHosts);
-      this.#warnings.say('PINVAULT_FALLBACK', 'expired', `the fallback pins of ${fallback.name} serve: the provider was away too long`);
+      this.#warnings.say(
+        'PINVAULT_FALLBACK',
+        'expired',
+        `the fallback pins of ${fallback.name} serve: the provider was away too long`,
+      );
       this.#adopt(document, result.revision, 'fallback', fallback);
     } catch (error) {
       if (PinError.isPinError(error)) this.#noteFailure(error);
@@ -413,10 +482,18 @@ export class PinResolver implements AsyncDisposable {
     const at = this.#settings.clock.now();
     this.#counters.documentsRejected += 1;
     const key = `${revision} ${error.message}`;
-    this.#lastRejected = { ...summarise(error, at), revision, ...(error.key === undefined ? {} : { host: error.key }) };
+    this.#lastRejected = {
+      ...summarise(error, at),
+      revision,
+      ...(error.key === undefined ? {} : { host: error.key }),
+    };
     if (this.#lastRejectedKey !== key) {
       this.#lastRejectedKey = key;
-      this.#warnings.say(error.code, key, `revision ${revision} was refused, the last good pins stay in force: ${error.message}`);
+      this.#warnings.say(
+        error.code,
+        key,
+        `revision ${revision} was refused, the last good pins stay in force: ${error.message}`,
+      );
       this.#events.emit({ type: 'documentRejected', resolver: this.name, at, revision, error });
     }
     this.#noteState();
@@ -430,7 +507,13 @@ export class PinResolver implements AsyncDisposable {
     for (const row of document.badRows) {
       if (known.has(badRowIdentity(row))) continue;
       this.#warnings.say(row.code, badRowIdentity(row), `set aside in revision ${revision}: ${row.message}`);
-      this.#events.emit({ type: 'rowRejected', resolver: this.name, at: this.#settings.clock.now(), revision, row });
+      this.#events.emit({
+        type: 'rowRejected',
+        resolver: this.name,
+        at: this.#settings.clock.now(),
+        revision,
+        row,
+      });
     }
     for (const warning of document.warnings) this.#warnings.say('PINVAULT_DOCUMENT', warning, warning);
   }
@@ -440,19 +523,34 @@ export class PinResolver implements AsyncDisposable {
     const state = this.#state();
     const ageMs = this.#freshness.ageMs();
     if (state === 'stale' && ageMs >= staleWarningMs) {
-      this.#warnings.say('PINVAULT_STALE', '', `the pins were confirmed ${durationText(ageMs)} ago and stay in force`);
+      this.#warnings.say(
+        'PINVAULT_STALE',
+        '',
+        `the pins were confirmed ${durationText(ageMs)} ago and stay in force`,
+      );
     }
     if (state === this.#announced) return;
     this.#announced = state;
     if (state === 'fresh') return;
     if (state === 'expired') {
-      this.#warnings.say('ERR_RESOLVER_EXPIRED', '', `the pins were confirmed ${durationText(ageMs)} ago, past their limit: every check fails`);
+      this.#warnings.say(
+        'ERR_RESOLVER_EXPIRED',
+        '',
+        `the pins were confirmed ${durationText(ageMs)} ago, past their limit: every check fails`,
+      );
     }
     this.#events.emit(this.#event(state, { ageMs }));
   }
 
   #tellMismatch(host: string, error: PinError, enforced: boolean): void {
-    this.#events.emit({ type: 'mismatch', resolver: this.name, at: this.#settings.clock.now(), host, enforced, error });
+    this.#events.emit({
+      type: 'mismatch',
+      resolver: this.name,
+      at: this.#settings.clock.now(),
+      host,
+      enforced,
+      error,
+    });
   }
 }
 

@@ -19,6 +19,9 @@ export interface Snapshot {
 }
 
 /** Where a document came from, in a few words: `vault secret/tls-pins`. */
-export function describeSource(source: { readonly provider: string; readonly location?: string | undefined }): string {
+export function describeSource(source: {
+  readonly provider: string;
+  readonly location?: string | undefined;
+}): string {
   return source.location === undefined ? source.provider : `${source.provider} ${source.location}`;
 }

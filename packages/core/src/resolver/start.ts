@@ -15,7 +15,11 @@ export interface StartedSnapshot {
 }
 
 /** Failures that may pass: worth another attempt, and the only ones for which a fallback may serve. */
-const transient: ReadonlySet<PinErrorCode> = new Set(['ERR_PROVIDER_UNAVAILABLE', 'ERR_PROVIDER_TIMEOUT', 'ERR_PROVIDER_THROTTLED']);
+const transient: ReadonlySet<PinErrorCode> = new Set([
+  'ERR_PROVIDER_UNAVAILABLE',
+  'ERR_PROVIDER_TIMEOUT',
+  'ERR_PROVIDER_THROTTLED',
+]);
 
 // With a fallback at hand, a store that fails so often in a row is taken to be away.
 const attemptsBeforeFallback = 3;
@@ -59,12 +63,24 @@ async function readSnapshot(
   budgetMs: number,
 ): Promise<Snapshot> {
   const { clock, readTimeoutMs, maxDocumentBytes, requiredHosts } = settings;
-  const limits = { timeoutMs: Math.max(1, Math.min(readTimeoutMs, budgetMs)), signal: new AbortController().signal, keepAlive: true };
+  const limits = {
+    timeoutMs: Math.max(1, Math.min(readTimeoutMs, budgetMs)),
+    signal: new AbortController().signal,
+    keepAlive: true,
+  };
   const result = await readOnce(provider, undefined, limits, clock);
   if ('unchanged' in result) {
-    throw new PinProviderError('ERR_PROVIDER_UNAVAILABLE', `${provider.name} answered "unchanged" to the first read`, { provider: provider.name });
+    throw new PinProviderError(
+      'ERR_PROVIDER_UNAVAILABLE',
+      `${provider.name} answered "unchanged" to the first read`,
+      { provider: provider.name },
+    );
   }
-  const document = adoptDocument(decodeDocument(result.document, { maxDocumentBytes }), undefined, requiredHosts);
+  const document = adoptDocument(
+    decodeDocument(result.document, { maxDocumentBytes }),
+    undefined,
+    requiredHosts,
+  );
   return Object.freeze({
     document,
     revision: result.revision,

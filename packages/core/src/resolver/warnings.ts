@@ -1,7 +1,8 @@
 import { printable } from '../internal/text.js';
 
 /** Codes of warnings that are not errors. */
-export type PinWarningCode = 'PINVAULT_REPORT_MODE' | 'PINVAULT_FALLBACK' | 'PINVAULT_STALE' | 'PINVAULT_DOCUMENT' | 'PINVAULT_LISTENER';
+export type PinWarningCode =
+  'PINVAULT_REPORT_MODE' | 'PINVAULT_FALLBACK' | 'PINVAULT_STALE' | 'PINVAULT_DOCUMENT' | 'PINVAULT_LISTENER';
 
 // A store that changes its mistake with every read must not fill the memory.
 const maxRemembered = 1_000;

@@ -26,7 +26,16 @@ export interface CertificateFacts {
   readonly signatureAlgorithm: string;
 }
 
-const tags = { boolean: 0x01, integer: 0x02, octetString: 0x04, oid: 0x06, utcTime: 0x17, generalizedTime: 0x18, sequence: 0x30, extensions: 0xa3 } as const;
+const tags = {
+  boolean: 0x01,
+  integer: 0x02,
+  octetString: 0x04,
+  oid: 0x06,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  sequence: 0x30,
+  extensions: 0xa3,
+} as const;
 
 const basicConstraints = '551d13';
 const nameConstraints = '551d1e';
@@ -51,7 +60,8 @@ const knownExtensions: ReadonlySet<string> = new Set([
 /** Reads the facts of a certificate. @throws DerError */
 export function readCertificateFacts(der: Uint8Array): CertificateFacts {
   const layout = certificateLayout(der);
-  const field = ([start, end]: readonly [number, number]): Buffer => Buffer.from(der.buffer, der.byteOffset + start, end - start);
+  const field = ([start, end]: readonly [number, number]): Buffer =>
+    Buffer.from(der.buffer, der.byteOffset + start, end - start);
   const validity = readElement(der, layout.validity[0], layout.validity[1]);
   const first = readElement(der, validity.contentStart, validity.end);
   const second = readElement(der, first.end, validity.end);
@@ -79,13 +89,13 @@ function readExtensions(der: Uint8Array, [start, end]: readonly [number, number]
   let pathLength: number | undefined;
   let hasNameConstraints = false;
   const unknownCritical: string[] = [];
-  for (let cursor = start; cursor < end; ) {
+  for (let cursor = start; cursor < end;) {
     const element = readElement(der, cursor, end);
     cursor = element.end;
     // issuerUniqueID and subjectUniqueID may stand before; nobody uses them, nothing follows from them.
     if (element.tag !== tags.extensions) continue;
     const list = expectElement(der, element.contentStart, element.end, tags.sequence);
-    for (let at = list.contentStart; at < list.end; ) {
+    for (let at = list.contentStart; at < list.end;) {
       const extension = expectElement(der, at, list.end, tags.sequence);
       at = extension.end;
       const { oid, critical, value } = readExtension(der, extension);
@@ -97,7 +107,10 @@ function readExtensions(der: Uint8Array, [start, end]: readonly [number, number]
   return { pathLength, hasNameConstraints, unknownCritical };
 }
 
-function readExtension(der: Uint8Array, extension: DerElement): { oid: string; critical: boolean; value: DerElement } {
+function readExtension(
+  der: Uint8Array,
+  extension: DerElement,
+): { oid: string; critical: boolean; value: DerElement } {
   const oid = expectElement(der, extension.contentStart, extension.end, tags.oid);
   let next = readElement(der, oid.end, extension.end);
   let critical = false;
@@ -111,7 +124,7 @@ function readExtension(der: Uint8Array, extension: DerElement): { oid: string; c
 
 function readPathLength(der: Uint8Array, value: DerElement): number | undefined {
   const constraints = expectElement(der, value.contentStart, value.end, tags.sequence);
-  for (let cursor = constraints.contentStart; cursor < constraints.end; ) {
+  for (let cursor = constraints.contentStart; cursor < constraints.end;) {
     const element = readElement(der, cursor, constraints.end);
     cursor = element.end;
     if (element.tag !== tags.integer) continue;
@@ -123,10 +136,18 @@ function readPathLength(der: Uint8Array, value: DerElement): number | undefined 
 }
 
 function readTime(der: Uint8Array, element: DerElement): number {
-  const text = Buffer.from(der.buffer, der.byteOffset + element.contentStart, element.end - element.contentStart).toString('latin1');
+  const text = Buffer.from(
+    der.buffer,
+    der.byteOffset + element.contentStart,
+    element.end - element.contentStart,
+  ).toString('latin1');
   const isUtc = element.tag === tags.utcTime;
   if (!isUtc && element.tag !== tags.generalizedTime) throw new DerError(`no time at ${element.start}`);
-  const match = (isUtc ? /^(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/u : /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/u).exec(text);
+  const match = (
+    isUtc
+      ? /^(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/u
+      : /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/u
+  ).exec(text);
   if (match === null) throw new DerError(`malformed time at ${element.start}`);
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
   // RFC 5280 §4.1.2.5.1: two digits from 50 on are 19xx.
@@ -135,5 +156,9 @@ function readTime(der: Uint8Array, element: DerElement): number {
 }
 
 function contentHex(der: Uint8Array, element: DerElement): string {
-  return Buffer.from(der.buffer, der.byteOffset + element.contentStart, element.end - element.contentStart).toString('hex');
+  return Buffer.from(
+    der.buffer,
+    der.byteOffset + element.contentStart,
+    element.end - element.contentStart,
+  ).toString('hex');
 }

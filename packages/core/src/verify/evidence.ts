@@ -15,8 +15,8 @@ export class Evidence {
   readonly port: number | undefined;
   /** DER of the certificates in the order in which Node showed them, leaf first. */
   readonly certificates: readonly Uint8Array[];
-  #spkiDigests: (string | undefined)[] = [];
-  #fingerprints: (string | undefined)[] = [];
+  readonly #spkiDigests: (string | undefined)[] = [];
+  readonly #fingerprints: (string | undefined)[] = [];
   #notAfter: number | undefined;
 
   constructor(host: string, port: number | undefined, certificate: NodeCertificate) {

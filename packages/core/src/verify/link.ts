@@ -4,7 +4,9 @@ import { type CertificateFacts, readCertificateFacts } from './certificate.js';
 import type { Evidence } from './evidence.js';
 
 /** One checked step from a certificate to its issuer: the issuer's facts, or why it is none. */
-export type Link = { readonly sound: true; readonly issuer: CertificateFacts } | { readonly sound: false; readonly reason: string };
+export type Link =
+  | { readonly sound: true; readonly issuer: CertificateFacts }
+  | { readonly sound: false; readonly reason: string };
 
 const serverAuth = '1.3.6.1.5.5.7.3.1';
 const anyPurpose = '2.5.29.37.0';
@@ -50,13 +52,21 @@ function checkLink(childDer: Uint8Array, issuerDer: Uint8Array): Link {
     if (!issuer.ca) return broken('its issuer is not a CA');
     // Names, key identifiers and the issuer's keyCertSign bit.
     if (!child.checkIssued(issuer)) return broken('it was not issued by the next certificate shown');
-    if (weakSignatures.has(childFacts.signatureAlgorithm)) return broken('it is signed with a weak algorithm');
-    if (!child.verify(issuer.publicKey)) return broken('its signature is not by the key of the next certificate shown');
+    if (weakSignatures.has(childFacts.signatureAlgorithm))
+      return broken('it is signed with a weak algorithm');
+    if (!child.verify(issuer.publicKey))
+      return broken('its signature is not by the key of the next certificate shown');
     const usages: readonly string[] | undefined = issuer.keyUsage;
-    if (usages !== undefined && usages.length > 0 && !usages.includes(serverAuth) && !usages.includes(anyPurpose)) {
+    if (
+      usages !== undefined &&
+      usages.length > 0 &&
+      !usages.includes(serverAuth) &&
+      !usages.includes(anyPurpose)
+    ) {
       return broken('its issuer is not for TLS servers (extended key usage)');
     }
-    if (issuerFacts.unknownCritical.length > 0) return broken('its issuer has a critical extension that is not understood');
+    if (issuerFacts.unknownCritical.length > 0)
+      return broken('its issuer has a critical extension that is not understood');
     return { sound: true, issuer: issuerFacts };
   } catch {
     return broken('it or its issuer cannot be read');

@@ -27,7 +27,11 @@ export interface PathEnd {
  * against what stands below it (RFC 5280 §6.1.4; stricter in that self-issued CAs count for path lengths, and any
  * name constraints below the pinned CA end the walk instead of being evaluated).
  */
-export function* walkPath(evidence: Evidence, links: LinkCache, now: number): Generator<PathStep, PathEnd | undefined> {
+export function* walkPath(
+  evidence: Evidence,
+  links: LinkCache,
+  now: number,
+): Generator<PathStep, PathEnd | undefined> {
   let validUntil = evidence.notAfter;
   let constrainedBelow = false;
   const last = evidence.certificates.length - 1;

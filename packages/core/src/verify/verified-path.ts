@@ -35,7 +35,9 @@ export function verifiedPath(certificate: NodeCertificate, now: number): Verifie
   let step = walk.next();
   for (; step.done !== true; step = walk.next()) certificates.push(describe(evidence, step.value.index));
   const end = step.value;
-  return end === undefined ? { certificates } : { certificates, endsBecause: `of certificate ${end.index}, ${end.reason}` };
+  return end === undefined
+    ? { certificates }
+    : { certificates, endsBecause: `of certificate ${end.index}, ${end.reason}` };
 }
 
 function describe(evidence: Evidence, index: number): VerifiedCertificate {

@@ -32,15 +32,31 @@ export interface NoMatch {
  */
 export function matchPins(rule: PinRule, evidence: Evidence, links: LinkCache, now: number): Match | NoMatch {
   const leafEnd = evidence.notAfter;
-  if (now > leafEnd) return { matched: false, code: 'ERR_PIN_MISMATCH', reason: 'the certificate of this connection has expired' };
+  if (now > leafEnd)
+    return {
+      matched: false,
+      code: 'ERR_PIN_MISMATCH',
+      reason: 'the certificate of this connection has expired',
+    };
   const leaf =
     counting(rule.leafKeys.get(evidence.spkiDigest(0)), now) ??
-    (rule.leafCertificates.size === 0 ? undefined : counting(rule.leafCertificates.get(evidence.fingerprint(0)), now));
+    (rule.leafCertificates.size === 0
+      ? undefined
+      : counting(rule.leafCertificates.get(evidence.fingerprint(0)), now));
   if (leaf !== undefined) {
-    return { matched: true, entry: leaf, chainIndex: 0, validUntil: Math.min(leafEnd, leaf.until ?? Infinity) };
+    return {
+      matched: true,
+      entry: leaf,
+      chainIndex: 0,
+      validUntil: Math.min(leafEnd, leaf.until ?? Infinity),
+    };
   }
   if (rule.pins.every((pin) => counting(pin, now) === undefined)) {
-    return { matched: false, code: 'ERR_PIN_EXPIRED', reason: 'every pin of the host is past its until= date' };
+    return {
+      matched: false,
+      code: 'ERR_PIN_EXPIRED',
+      reason: 'every pin of the host is past its until= date',
+    };
   }
   return rule.caKeys.size === 0 ? noMatch() : matchCa(rule, evidence, links, now);
 }
@@ -52,7 +68,12 @@ function matchCa(rule: PinRule, evidence: Evidence, links: LinkCache, now: numbe
     const { index, validUntil } = step.value;
     const entry = counting(rule.caKeys.get(evidence.spkiDigest(index)), now);
     if (entry !== undefined) {
-      return { matched: true, entry, chainIndex: index, validUntil: Math.min(validUntil, entry.until ?? Infinity) };
+      return {
+        matched: true,
+        entry,
+        chainIndex: index,
+        validUntil: Math.min(validUntil, entry.until ?? Infinity),
+      };
     }
   }
   return step.value === undefined ? noMatch() : unverified(rule, evidence, step.value, now);

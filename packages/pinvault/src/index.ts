@@ -1,0 +1,37 @@
+export { PinnedAgent } from '@pinvault/node';
+export type { PinnedAgentOptions, PinSource } from '@pinvault/node';
+export {
+  createEnvProvider,
+  createFileProvider,
+  createStaticProvider,
+  findPinError,
+  Pin,
+  PinDocumentError,
+  PinError,
+  pinErrorCode,
+  PinMismatchError,
+  PinProviderError,
+  PinResolver,
+  PinResolverError,
+  verifiedPath,
+} from '@pinvault/core';
+export type {
+  EnforcementMode,
+  NodeCertificate,
+  PinErrorCode,
+  PinEvent,
+  PinEventListener,
+  PinEventName,
+  PinProvider,
+  PinReadRequest,
+  PinReadResult,
+  RefreshOutcome,
+  ResolverOptions,
+  ResolverStatus,
+  Snapshot,
+  Target,
+  UncoveredHosts,
+  Verdict,
+  VerifiedCertificate,
+  VerifiedPath,
+} from '@pinvault/core';
