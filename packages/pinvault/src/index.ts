@@ -1,3 +1,8 @@
+export { createPinResolver } from './create-pin-resolver.js';
+export type { CreatePinResolverOptions } from './create-pin-resolver.js';
+export type { Environment } from './environment.js';
+export type { FallbackChoice } from './fallback.js';
+export type { ProviderChoice, ProviderName } from './providers.js';
 export { PinnedAgent } from '@pinvault/node';
 export type { PinnedAgentOptions, PinSource } from '@pinvault/node';
 export {

@@ -87,6 +87,7 @@ export class RefreshLoop<Result> {
   #backoffMs(retryAfterMs: number): number {
     const first = Math.min(firstBackoffMs, this.#pace.intervalMs);
     const limit = Math.min(maxBackoffMs, first * 2 ** Math.min(this.#failures - 1, 16));
-    return Math.max(retryAfterMs, limit * Math.max(0.1, this.#pace.random()));
+    // What a store asks for is honoured within reason: an answer of a hundred years must not end the refresh.
+    return Math.max(Math.min(retryAfterMs, maxBackoffMs), limit * Math.max(0.1, this.#pace.random()));
   }
 }

@@ -18,6 +18,7 @@ import {
 import { Freshness, type FreshnessState } from './freshness.js';
 import { Judgement, type Lookup, type Verdict } from './judgement.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
+import { isOutage } from './outage.js';
 import { readOnce } from './reader.js';
 import { RefreshLoop } from './refresh-loop.js';
 import { describeSource, type Snapshot, type SnapshotSource } from './snapshot.js';
@@ -423,15 +424,7 @@ export class PinResolver implements AsyncDisposable {
     this.#lastError = undefined;
     this.#noteState();
     if (wasAway && this.#announced === 'fresh') {
-      for (const code of [
-        'PINVAULT_STALE',
-        'PINVAULT_FALLBACK',
-        'ERR_PROVIDER_NOT_FOUND',
-        'ERR_PROVIDER_DENIED',
-        'ERR_RESOLVER_EXPIRED',
-      ]) {
-        this.#warnings.forget(code);
-      }
+      this.#warnings.forget(outageWarnings);
       this.#events.emit(this.#event('recovered', {}));
     }
     return { outcome, revision: this.#snapshot.revision };
@@ -471,8 +464,7 @@ export class PinResolver implements AsyncDisposable {
   #noteFailure(error: PinError): void {
     const { clock } = this.#settings;
     this.#lastError = summarise(error, clock.now());
-    // These are answers, not outages: somebody has to act.
-    if (error.code === 'ERR_PROVIDER_NOT_FOUND' || error.code === 'ERR_PROVIDER_DENIED') {
+    if (!isOutage(error.code)) {
       this.#warnings.say(error.code, '', `${error.message}; the last good pins stay in force`);
     }
     this.#events.emit({ type: 'refreshError', resolver: this.name, at: clock.now(), error });
@@ -553,6 +545,9 @@ export class PinResolver implements AsyncDisposable {
     });
   }
 }
+
+/** What is over when the provider answers well again. */
+const outageWarnings = /^(?:ERR_(?:PROVIDER|DOCUMENT|RESOLVER)_|PINVAULT_(?:STALE|FALLBACK)$)/u;
 
 function badRowIdentity(row: BadRow): string {
   return `${row.key} ${row.message}`;

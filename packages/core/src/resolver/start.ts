@@ -1,10 +1,11 @@
-import { PinError, PinProviderError, type PinErrorCode } from '../errors.js';
+import { PinError, PinProviderError } from '../errors.js';
 import type { Clock } from '../internal/clock.js';
 import { durationText } from '../internal/text.js';
 import { decodeDocument } from '../policy/decode.js';
 import type { PinProvider } from '../provider.js';
 import { adoptDocument } from './adopt.js';
 import type { ResolverSettings } from './options.js';
+import { isOutage } from './outage.js';
 import { readOnce } from './reader.js';
 import type { Snapshot, SnapshotSource } from './snapshot.js';
 
@@ -13,13 +14,6 @@ export interface StartedSnapshot {
   readonly snapshot: Snapshot;
   readonly failure?: PinError;
 }
-
-/** Failures that may pass: worth another attempt, and the only ones for which a fallback may serve. */
-const transient: ReadonlySet<PinErrorCode> = new Set([
-  'ERR_PROVIDER_UNAVAILABLE',
-  'ERR_PROVIDER_TIMEOUT',
-  'ERR_PROVIDER_THROTTLED',
-]);
 
 // With a fallback at hand, a store that fails so often in a row is taken to be away.
 const attemptsBeforeFallback = 3;
@@ -43,14 +37,14 @@ export async function startSnapshot(settings: ResolverSettings): Promise<Started
       if (!(error instanceof PinError)) throw error;
       failure = error;
     }
-    if (!transient.has(failure.code)) break;
+    if (!isOutage(failure.code)) break;
     if (fallback !== undefined && attempt >= attemptsBeforeFallback) break;
     const asked = failure instanceof PinProviderError ? (failure.retryAfterMs ?? 0) : 0;
     const pauseMs = Math.max(asked, 200 * 2 ** Math.min(attempt - 1, 4));
     if (remainingMs() - pauseMs < 50) break;
     await pause(clock, pauseMs);
   }
-  const mayFallBack = transient.has(failure.code) || failure.code === 'ERR_PROVIDER_DENIED';
+  const mayFallBack = isOutage(failure.code) || failure.code === 'ERR_PROVIDER_DENIED';
   if (fallback === undefined || !mayFallBack) throw explain(failure, settings);
   const snapshot = await readSnapshot(fallback, 'fallback', settings, Math.max(remainingMs(), 1_000));
   return { snapshot, failure };
@@ -98,7 +92,7 @@ function pause(clock: Clock, delayMs: number): Promise<void> {
 
 /** After a while of trying, the last failure alone would not say that there was a while. */
 function explain(failure: PinError, settings: ResolverSettings): PinError {
-  if (!(failure instanceof PinProviderError) || !transient.has(failure.code)) return failure;
+  if (!(failure instanceof PinProviderError) || !isOutage(failure.code)) return failure;
   const { provider, retryAfterMs, detail } = failure;
   const text = failure.message.slice(failure.code.length + 2);
   const waited = durationText(settings.startupTimeoutMs);

@@ -27,8 +27,11 @@ export class Warnings {
     process.emitWarning(`[${this.#resolver}] ${printable(text, 1_000)}`, { type: 'PinvaultWarning', code });
   }
 
-  /** The occasion is over: should it come back, it is said again. */
-  forget(code: string): void {
-    for (const said of this.#said) if (said.startsWith(`${code} `)) this.#said.delete(said);
+  /** The occasions of these codes are over: should one come back, it is said again. */
+  forget(codes: RegExp): void {
+    for (const said of this.#said) {
+      const [code = ''] = said.split(' ', 1);
+      if (codes.test(code)) this.#said.delete(said);
+    }
   }
 }

@@ -1,0 +1,59 @@
+import {
+  createEnvProvider,
+  createFileProvider,
+  decodeDocument,
+  invalidOption,
+  PinError,
+  type PinProvider,
+} from '@pinvault/core';
+import { documentVariables, type Environment, valueOf } from './environment.js';
+import { twoDocuments } from './providers.js';
+
+/** What serves while the provider cannot be reached. */
+export type FallbackChoice = 'env' | 'none' | PinProvider;
+
+const variable = 'PINVAULT_FALLBACK_PINS';
+
+/**
+ * Makes the fallback that code or environment ask for. One from the environment is read here and now: a slip in it has
+ * to show when it is deployed, not in the outage that it is for.
+ *
+ * @throws TypeError (`ERR_INVALID_OPTION`) that names the option or the variable
+ */
+export async function chooseFallback(
+  choice: FallbackChoice | undefined,
+  env: Environment,
+  maxDocumentBytes: number | undefined,
+): Promise<PinProvider | undefined> {
+  if (typeof choice === 'object') return choice;
+  if (choice !== undefined && choice !== 'env' && choice !== 'none') {
+    throw invalidOption('fallback', 'is none of "env", "none", nor a provider of your own');
+  }
+  const [first, second] = documentVariables(env, variable);
+  if (choice === 'none' || (choice === undefined && first === undefined)) return undefined;
+  if (first === undefined)
+    throw invalidOption(
+      'fallback',
+      `is "env", but neither ${variable} nor ${variable}_B64 nor ${variable}_FILE is set`,
+    );
+  if (second !== undefined) throw twoDocuments(first, second);
+  const path = valueOf(env, `${variable}_FILE`);
+  const fallback = path === undefined ? createEnvProvider({ variable, env }) : createFileProvider({ path });
+  await assertReadable(fallback, first, maxDocumentBytes);
+  return fallback;
+}
+
+async function assertReadable(
+  fallback: PinProvider,
+  name: string,
+  maxDocumentBytes: number | undefined,
+): Promise<void> {
+  try {
+    const result = await fallback.read({ signal: AbortSignal.timeout(3_000) });
+    if ('document' in result)
+      decodeDocument(result.document, maxDocumentBytes === undefined ? {} : { maxDocumentBytes });
+  } catch (error) {
+    if (!PinError.isPinError(error)) throw error;
+    throw invalidOption(name, `holds no usable document: ${error.message}`, { cause: error });
+  }
+}

@@ -1,0 +1,130 @@
+import {
+  createEnvProvider,
+  createFileProvider,
+  invalidOption,
+  type PinProvider,
+  PinProviderError,
+} from '@pinvault/core';
+import type { VaultProviderOptions } from '@pinvault/provider-vault';
+import { documentVariables, type Environment, valueOf } from './environment.js';
+
+/** The stores that have a name. */
+export type ProviderName = 'vault' | 'file' | 'env';
+
+const providerNames: readonly ProviderName[] = ['vault', 'file', 'env'];
+
+/** Where the pins come from. */
+export interface ProviderChoice {
+  /** @defaultValue `PINVAULT_PROVIDER`, else what `PINVAULT_PINS`, `…_B64` or `…_FILE` select */
+  readonly provider?: ProviderName | PinProvider | undefined;
+  /** For `provider: 'vault'`; `path` may stand in `PINVAULT_VAULT_PATH`. */
+  readonly vault?:
+    (Omit<VaultProviderOptions, 'path' | 'env'> & { readonly path?: string | undefined }) | undefined;
+  /** For `provider: 'file'`; the path may stand in `PINVAULT_PINS_FILE`. */
+  readonly file?: { readonly path: string } | undefined;
+  /** For `provider: 'env'`: another variable than `PINVAULT_PINS`. */
+  readonly env?: { readonly variable: string } | undefined;
+}
+
+/**
+ * Makes the provider that code or environment name.
+ *
+ * @throws TypeError (`ERR_INVALID_OPTION`) that names the option or the variable
+ */
+export async function chooseProvider(choice: ProviderChoice, env: Environment): Promise<PinProvider> {
+  const { provider } = choice;
+  if (provider !== undefined && typeof provider !== 'string') {
+    refuseDocumentBeside(env, 'a provider of its own');
+    return provider;
+  }
+  const name = provider === undefined ? nameFrom(env) : readName('provider', provider);
+  switch (name) {
+    case 'env':
+      return envProvider(choice, env);
+    case 'file':
+      return fileProvider(choice, env);
+    case 'vault':
+      refuseDocumentBeside(env, 'the provider vault');
+      return vaultProvider(choice, env);
+  }
+}
+
+function nameFrom(env: Environment): ProviderName {
+  const named = valueOf(env, 'PINVAULT_PROVIDER');
+  if (named !== undefined) return readName('PINVAULT_PROVIDER', named);
+  const [first, second] = documentVariables(env, 'PINVAULT_PINS');
+  if (first !== undefined && second !== undefined) throw twoDocuments(first, second);
+  if (first !== undefined) return first === 'PINVAULT_PINS_FILE' ? 'file' : 'env';
+  throw invalidOption(
+    'provider',
+    "is missing: pass provider: 'vault', or set PINVAULT_PROVIDER=vault, or give the document itself in PINVAULT_PINS",
+  );
+}
+
+function readName(option: string, name: string): ProviderName {
+  const found = providerNames.find((each) => each === name);
+  if (found !== undefined) return found;
+  if (name === 'aws' || name === 'azure') {
+    throw invalidOption(
+      option,
+      `is "${name}", which this version does not bring: pass a PinProvider of your own`,
+    );
+  }
+  throw invalidOption(option, `is none of ${providerNames.join(', ')}, nor a provider of your own`);
+}
+
+function envProvider({ env: options }: ProviderChoice, env: Environment): PinProvider {
+  const variable = options?.variable ?? 'PINVAULT_PINS';
+  const [first, second] = documentVariables(env, variable);
+  if (first !== undefined && second !== undefined) throw twoDocuments(first, second);
+  if (first === `${variable}_FILE`)
+    throw invalidOption(first, 'stands beside the provider env: choose one of them');
+  if (first === undefined) throw invalidOption(variable, 'is not set, and the provider env reads it');
+  return createEnvProvider({ variable, env });
+}
+
+function fileProvider({ file }: ProviderChoice, env: Environment): PinProvider {
+  const [beside] = documentVariables(env, 'PINVAULT_PINS').filter((name) => name !== 'PINVAULT_PINS_FILE');
+  if (beside !== undefined)
+    throw invalidOption(beside, 'stands beside the provider file: choose one of them');
+  const path = file?.path ?? valueOf(env, 'PINVAULT_PINS_FILE');
+  if (path === undefined) throw invalidOption('file.path', 'is missing: pass it, or set PINVAULT_PINS_FILE');
+  return createFileProvider({ path });
+}
+
+async function vaultProvider({ vault = {} }: ProviderChoice, env: Environment): Promise<PinProvider> {
+  const { createVaultProvider } = await loadVaultProvider();
+  return createVaultProvider({
+    ...vault,
+    path: vault.path ?? valueOf(env, 'PINVAULT_VAULT_PATH') ?? '',
+    env,
+  });
+}
+
+async function loadVaultProvider(): Promise<typeof import('@pinvault/provider-vault')> {
+  try {
+    return await import('@pinvault/provider-vault');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new PinProviderError('ERR_PROVIDER_SDK_MISSING', 'npm install @pinvault/provider-vault', {
+      provider: 'vault',
+      cause: error,
+    });
+  }
+}
+
+/** A document that nobody reads would be taken for one in force. */
+function refuseDocumentBeside(env: Environment, other: string): void {
+  const [variable] = documentVariables(env, 'PINVAULT_PINS');
+  if (variable !== undefined) {
+    throw invalidOption(
+      variable,
+      `stands beside ${other}: a document for outages goes into PINVAULT_FALLBACK_PINS`,
+    );
+  }
+}
+
+/** @internal shared with the fallback */
+export function twoDocuments(first: string, second: string): TypeError {
+  return invalidOption(second, `stands beside ${first}: give one document`);
+}

@@ -1,0 +1,49 @@
+import { PinProviderError } from '@pinvault/core';
+
+/** Variables as `process.env` holds them. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A variable that is set, with the name under which it was found. */
+export interface Variable {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** `BAO_<name>`, else `VAULT_<name>`. An empty variable counts as unset. */
+export function readVariable(env: Environment, name: string): Variable | undefined {
+  for (const prefix of ['BAO_', 'VAULT_']) {
+    const value = env[`${prefix}${name}`] ?? '';
+    if (value !== '') return { name: `${prefix}${name}`, value };
+  }
+  return undefined;
+}
+
+const trueWords = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
+const falseWords = new Set(['0', 'f', 'F', 'FALSE', 'false', 'False']);
+
+/** As Go's `strconv.ParseBool`, and so as the command lines of Vault and OpenBao. @throws PinProviderError */
+export function booleanOf({ name, value }: Variable): boolean {
+  if (trueWords.has(value)) return true;
+  if (falseWords.has(value)) return false;
+  throw misconfigured(`${name} is neither true nor false`);
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** `60s`, `1m30s`, or a bare number of seconds; in milliseconds. @throws PinProviderError */
+export function durationMsOf({ name, value }: Variable): number {
+  const text = /^\d+$/u.test(value) ? `${value}s` : value;
+  let total = 0;
+  if (/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/u.test(text)) {
+    for (const [, amount, unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/gu)) {
+      total += Number(amount) * (unitMs[unit] ?? NaN);
+    }
+  }
+  if (total > 0) return total;
+  throw misconfigured(`${name} is no duration above zero, such as 60s`);
+}
+
+/** What a person has to mend in the environment of the service. */
+export function misconfigured(problem: string): PinProviderError {
+  return new PinProviderError('ERR_PROVIDER_MISCONFIGURED', problem, { provider: 'vault' });
+}

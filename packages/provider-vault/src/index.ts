@@ -1,0 +1,4 @@
+export { createVaultProvider } from './vault-provider.js';
+export type { VaultProviderOptions } from './options.js';
+export type { TokenOption } from './token.js';
+export type { Environment } from './environment.js';

@@ -1,0 +1,169 @@
+import { readFileSync } from 'node:fs';
+import { decodeDocument, invalidOption, PinError } from '@pinvault/core';
+import { booleanOf, durationMsOf, type Environment, misconfigured, readVariable } from './environment.js';
+import { isLoopback, parseAddress } from './address.js';
+import { parseSecretPath, type SecretPath } from './secret-path.js';
+import { type TokenOption, type TokenSource, tokenSource } from './token.js';
+
+/** Options of {@link createVaultProvider}. What is not given comes from `VAULT_*` (or `BAO_*`, which goes first). */
+export interface VaultProviderOptions {
+  /** `https://vault.example.com:8200`. @defaultValue `VAULT_ADDR` */
+  readonly address?: string | undefined;
+  /** `<mount>/<path>` of the secret, as `vault kv get` takes it: `secret/tls-pins`. */
+  readonly path: string;
+  /** The mount, where it has a slash of its own; the path begins with it. @defaultValue the path's first segment */
+  readonly mount?: string | undefined;
+  /**
+   * The token, or a function that is asked before each read, and once more when the vault denies one.
+   * @defaultValue `VAULT_TOKEN`, else the token file of the command line, read anew each time
+   */
+  readonly token?: TokenOption | undefined;
+  /** @defaultValue `VAULT_NAMESPACE` */
+  readonly namespace?: string | undefined;
+  /** PEM of the CAs that are trusted for the vault's certificate. @defaultValue `VAULT_CACERT`, else Node's */
+  readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
+  /** The name that the vault's certificate carries. @defaultValue `VAULT_TLS_SERVER_NAME`, else the address's host */
+  readonly servername?: string | undefined;
+  /**
+   * **Security:** pins of the vault's own certificate, as in a row of the document: the road to the pins is then no
+   * weaker than the pins.
+   */
+  readonly pins?: string | readonly string[] | undefined;
+  /** One request takes no longer, in milliseconds; the resolver's `readTimeoutMs` ends it earlier. @defaultValue `VAULT_CLIENT_TIMEOUT`, else 10 000 */
+  readonly timeoutMs?: number | undefined;
+  /** **Security:** allows plain http, or `VAULT_SKIP_VERIFY`, towards a vault outside loopback. @defaultValue `false` */
+  readonly allowInsecureStore?: boolean | undefined;
+  /** @defaultValue `process.env` */
+  readonly env?: Environment | undefined;
+}
+
+/** The options, checked and with their defaults. */
+export interface VaultSettings {
+  readonly address: URL;
+  readonly secret: SecretPath;
+  readonly token: TokenSource;
+  readonly namespace: string;
+  readonly ca: string | Buffer | (string | Buffer)[] | undefined;
+  readonly servername: string | undefined;
+  readonly pins: readonly string[] | undefined;
+  readonly skipVerify: boolean;
+  readonly timeoutMs: number;
+}
+
+const knownOptions: Record<keyof VaultProviderOptions, true> = {
+  address: true,
+  path: true,
+  mount: true,
+  token: true,
+  namespace: true,
+  ca: true,
+  servername: true,
+  pins: true,
+  timeoutMs: true,
+  allowInsecureStore: true,
+  env: true,
+};
+
+/** @throws TypeError (`ERR_INVALID_OPTION`) for an option, PinProviderError (`ERR_PROVIDER_MISCONFIGURED`) for a variable */
+export function readVaultSettings(options: VaultProviderOptions): VaultSettings {
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(knownOptions, name)) {
+      throw invalidOption(`vault.${name}`, `is unknown; known are ${Object.keys(knownOptions).join(', ')}`);
+    }
+  }
+  const env = options.env ?? process.env;
+  const address = readAddress(options, env);
+  const skipVerify = readSkipVerify(env);
+  refuseInsecure(address, skipVerify, options.allowInsecureStore === true);
+  const pins = readPins(options.pins, address, skipVerify);
+  return {
+    address,
+    secret: parseSecretPath(options.path, options.mount),
+    token: tokenSource(options.token, env),
+    namespace:
+      readHeaderText('vault.namespace', options.namespace) ?? readVariable(env, 'NAMESPACE')?.value ?? '',
+    ca: readCa(options, env),
+    servername: options.servername ?? readVariable(env, 'TLS_SERVER_NAME')?.value,
+    pins,
+    skipVerify,
+    timeoutMs: readTimeout(options, env),
+  };
+}
+
+function readAddress(options: VaultProviderOptions, env: Environment): URL {
+  if (options.address !== undefined) {
+    const parsed = parseAddress(options.address);
+    if (parsed instanceof URL) return parsed;
+    throw invalidOption('vault.address', parsed.problem);
+  }
+  const variable = readVariable(env, 'ADDR');
+  if (variable === undefined) {
+    throw misconfigured(
+      'no vault address: set VAULT_ADDR, such as https://vault.example.com:8200, or pass vault: { address }',
+    );
+  }
+  const parsed = parseAddress(variable.value);
+  if (parsed instanceof URL) return parsed;
+  throw misconfigured(`${variable.name} ${parsed.problem}`);
+}
+
+function readSkipVerify(env: Environment): boolean {
+  const variable = readVariable(env, 'SKIP_VERIFY');
+  return variable !== undefined && booleanOf(variable);
+}
+
+function refuseInsecure(address: URL, skipVerify: boolean, isAllowed: boolean): void {
+  if (isAllowed || isLoopback(address.hostname)) return;
+  const advice =
+    'who sits between could hand the service pins of their own; for a test set-up pass vault: { allowInsecureStore: true }';
+  if (address.protocol === 'http:')
+    throw misconfigured(`the vault at ${address.host} is reached by plain http: ${advice}`);
+  if (skipVerify)
+    throw misconfigured(`VAULT_SKIP_VERIFY switches off the check of the vault's certificate: ${advice}`);
+}
+
+/** A wrong pin is told when it is passed, not at the first handshake. */
+function readPins(
+  pins: VaultProviderOptions['pins'],
+  address: URL,
+  skipVerify: boolean,
+): readonly string[] | undefined {
+  if (pins === undefined) return undefined;
+  if (address.protocol !== 'https:') throw invalidOption('vault.pins', 'need an address with https');
+  if (skipVerify) throw invalidOption('vault.pins', 'and VAULT_SKIP_VERIFY exclude each other');
+  const list = typeof pins === 'string' ? [pins] : [...pins];
+  try {
+    decodeDocument({ '*': list });
+    return list;
+  } catch (error) {
+    if (!PinError.isPinError(error)) throw error;
+    throw invalidOption('vault.pins', `cannot be read: ${error.message}`);
+  }
+}
+
+function readCa(options: VaultProviderOptions, env: Environment): VaultSettings['ca'] {
+  const { ca } = options;
+  if (ca !== undefined) return typeof ca === 'string' || Buffer.isBuffer(ca) ? ca : [...ca];
+  const variable = readVariable(env, 'CACERT');
+  if (variable === undefined) return undefined;
+  try {
+    return readFileSync(variable.value);
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    throw misconfigured(`the file that ${variable.name} names cannot be read: ${code}`);
+  }
+}
+
+function readTimeout({ timeoutMs }: VaultProviderOptions, env: Environment): number {
+  if (timeoutMs !== undefined) {
+    if (typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= 2 ** 31 - 1) return timeoutMs;
+    throw invalidOption('vault.timeoutMs', 'is no number of milliseconds above zero');
+  }
+  const variable = readVariable(env, 'CLIENT_TIMEOUT');
+  return variable === undefined ? 10_000 : Math.min(durationMsOf(variable), 2 ** 31 - 1);
+}
+
+function readHeaderText(option: string, value: string | undefined): string | undefined {
+  if (value === undefined || /^[\x21-\x7e]+$/u.test(value)) return value;
+  throw invalidOption(option, 'is empty or holds characters that no header can carry');
+}

@@ -1,0 +1,55 @@
+import { invalidOption } from '@pinvault/core';
+
+/** Where a secret lies in a KV back end. */
+export interface SecretPath {
+  /** For people, as `vault kv get` takes it. */
+  readonly text: string;
+  /** For requests, each segment encoded: `secret/data/tls-pins`. It is also what a policy names. */
+  readonly dataPath: string;
+}
+
+const pathOption = 'vault.path (PINVAULT_VAULT_PATH)';
+
+/**
+ * Reads `<mount>/<path>`. Each segment is validated and encoded: what looks like a way out of the folder would be
+ * normalised away by URL parsers and could reach another part of the API.
+ *
+ * @throws TypeError (`ERR_INVALID_OPTION`)
+ */
+export function parseSecretPath(path: string, mount?: string): SecretPath {
+  if (typeof path !== 'string' || path === '') {
+    throw invalidOption(pathOption, 'is missing: the secret, as <mount>/<path>, such as secret/tls-pins');
+  }
+  if (path.includes('{host}'))
+    throw invalidOption(pathOption, 'holds {host}: one secret per host is not supported by this version');
+  const segments = readSegments(pathOption, path);
+  const mountSegments = mount === undefined ? segments.slice(0, 1) : readSegments('vault.mount', mount);
+  if (mountSegments.some((segment, index) => segments[index] !== segment)) {
+    throw invalidOption(pathOption, `does not begin with the mount "${mountSegments.join('/')}"`);
+  }
+  const inside = segments.slice(mountSegments.length);
+  if (inside.length === 0)
+    throw invalidOption(
+      pathOption,
+      'names a mount, but no secret in it: <mount>/<path>, such as secret/tls-pins',
+    );
+  if (inside[0] === 'data' && mount === undefined) {
+    throw invalidOption(
+      pathOption,
+      'holds the API\'s "data" segment: write it as vault kv get does, secret/tls-pins; a secret that is really named so needs vault.mount',
+    );
+  }
+  const encode = (parts: readonly string[]): string => parts.map(encodeURIComponent).join('/');
+  return { text: segments.join('/'), dataPath: `${encode(mountSegments)}/data/${encode(inside)}` };
+}
+
+function readSegments(option: string, path: string): string[] {
+  const segments = path.replace(/^\/|\/$/gu, '').split('/');
+  for (const segment of segments) {
+    if (segment === '') throw invalidOption(option, 'holds an empty segment');
+    if (segment === '.' || segment === '..') throw invalidOption(option, `holds "${segment}"`);
+    if (/[\p{Cc}\p{Cf}\p{Cs}\\?#%]/u.test(segment))
+      throw invalidOption(option, 'holds a character that a secret path cannot have');
+  }
+  return segments;
+}

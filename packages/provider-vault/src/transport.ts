@@ -1,0 +1,138 @@
+import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { createStaticProvider, PinDocumentError, PinResolver } from '@pinvault/core';
+import { PinnedAgent } from '@pinvault/node';
+import { refusedRedirect, requestFailure } from './failures.js';
+import type { VaultSettings } from './options.js';
+
+/** What came back, as far as anybody looks at it. */
+export interface VaultResponse {
+  readonly statusCode: number;
+  readonly contentType: string;
+  readonly retryAfter: string | undefined;
+  readonly text: string;
+}
+
+// A document is 1 MiB at most; the vault wraps it in JSON.
+const maxBodyBytes = 2 * 1024 * 1024;
+
+/**
+ * The way to the vault: Node's own https, so that CA, pins, deadline and body size are ours to bound. Each request opens
+ * a connection of its own, so that the vault's certificate is checked anew, and holds no process open.
+ */
+export class VaultTransport {
+  readonly #settings: VaultSettings;
+  #agent: Promise<HttpAgent> | undefined;
+  #endpointPins: PinResolver | undefined;
+  #isClosed = false;
+
+  constructor(settings: VaultSettings) {
+    this.#settings = settings;
+  }
+
+  /** One GET. Follows at most one redirect, and none that leaves the vault's origin. @throws PinError */
+  async get(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<VaultResponse> {
+    const { address, timeoutMs } = this.#settings;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const ends = AbortSignal.any([signal, timeout]);
+    try {
+      const first = await this.#exchange(url, headers, ends);
+      if (first.location === undefined) return first;
+      const target = new URL(first.location, url);
+      if (target.origin !== address.origin) throw refusedRedirect(address, target);
+      const second = await this.#exchange(target, headers, ends);
+      if (second.location !== undefined) throw refusedRedirect(address, new URL(second.location, target));
+      return second;
+    } catch (error) {
+      throw requestFailure(error, { address, signal, timeout, timeoutMs });
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    (await this.#agent?.catch(() => undefined))?.destroy();
+    await this.#endpointPins?.close();
+  }
+
+  async #exchange(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<VaultResponse & { readonly location?: string | undefined }> {
+    // The token is in the headers: it goes to the configured vault and nowhere else.
+    if (url.origin !== this.#settings.address.origin) throw refusedRedirect(this.#settings.address, url);
+    this.#agent ??= this.#createAgent();
+    const agent = await this.#agent;
+    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const request = send(url, {
+        agent,
+        signal,
+        // Some listeners (Vault Agent's) ask for it, so that no browser can be made to send a request.
+        headers: { ...headers, accept: 'application/json', 'X-Vault-Request': 'true' },
+      });
+      // The resolver holds the process while it starts; a read in the background never does.
+      request.once('socket', (socket) => socket.unref());
+      request.once('response', resolve);
+      request.once('error', reject);
+      request.end();
+    });
+    const { statusCode = 0, headers: answered } = response;
+    const isRedirect = statusCode >= 300 && statusCode < 400 && answered.location !== undefined;
+    return {
+      statusCode,
+      contentType: answered['content-type'] ?? '',
+      retryAfter: answered['retry-after'],
+      text: await readBounded(response),
+      ...(isRedirect ? { location: answered.location } : {}),
+    };
+  }
+
+  async #createAgent(): Promise<HttpAgent> {
+    const { address, ca, servername, pins, skipVerify } = this.#settings;
+    if (address.protocol === 'http:') return new HttpAgent({ keepAlive: false });
+    const tlsOptions = {
+      keepAlive: false,
+      maxCachedSessions: 0,
+      minVersion: 'TLSv1.2' as const,
+      rejectUnauthorized: !skipVerify,
+      ...(ca === undefined ? {} : { ca }),
+      ...(servername === undefined ? {} : { servername }),
+    };
+    if (pins === undefined) return new HttpsAgent(tlsOptions);
+    // `*`: whatever name the vault goes by, it is the only host that this agent ever meets.
+    const provider = createStaticProvider({ '*': [...pins] }, 'vault.pins');
+    const resolver = await PinResolver.create(provider, {
+      maxStaleMs: Infinity,
+      refreshIntervalMs: 86_400_000,
+      warnings: false,
+    });
+    this.#endpointPins = resolver;
+    if (this.#isClosed) await resolver.close();
+    return new PinnedAgent(resolver, tlsOptions);
+  }
+}
+
+async function readBounded(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxBodyBytes) {
+      throw new PinDocumentError(
+        'ERR_DOCUMENT_TOO_LARGE',
+        `the vault's answer has more than ${maxBodyBytes} bytes`,
+        {
+          reason: 'too-large',
+          hint: 'is it the right secret?',
+        },
+      );
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}

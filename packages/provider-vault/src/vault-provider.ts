@@ -1,0 +1,49 @@
+import { type PinProvider, PinProviderError, type PinReadRequest, type PinReadResult } from '@pinvault/core';
+import { readAnswer } from './answer.js';
+import { readVaultSettings, type VaultProviderOptions } from './options.js';
+import { VaultTransport } from './transport.js';
+import { VaultClient } from './vault-client.js';
+
+/**
+ * Pins in a KV version 2 secret of HashiCorp Vault or OpenBao; each row of the secret is a row of the document, and the
+ * secret's version is the revision.
+ *
+ * A deleted or destroyed version, a missing secret, a denied token and a vault that is away are told apart, and none of
+ * them means "no pins". **Security:** the token goes to the configured address only and appears in no error.
+ *
+ * @throws TypeError (`ERR_INVALID_OPTION`) for a wrong option
+ * @throws PinProviderError (`ERR_PROVIDER_MISCONFIGURED`) for a wrong or missing variable
+ * @example
+ * const provider = createVaultProvider({ path: 'secret/tls-pins' });
+ */
+export function createVaultProvider(options: VaultProviderOptions): PinProvider {
+  const settings = readVaultSettings(options);
+  const { secret, address, token: tokenSource } = settings;
+  const transport = new VaultTransport(settings);
+  let client: Promise<VaultClient> | undefined;
+
+  const readWith = async (token: string, signal: AbortSignal): Promise<PinReadResult> => {
+    client ??= VaultClient.create(settings, transport);
+    const answer = await (await client).read(secret.dataPath, token, signal);
+    return readAnswer(answer, { address, secret, token });
+  };
+
+  return {
+    name: 'vault',
+    location: secret.text,
+    defaultRefreshIntervalMs: 30_000,
+    async read({ signal }: PinReadRequest): Promise<PinReadResult> {
+      const token = await tokenSource();
+      try {
+        return await readWith(token, signal);
+      } catch (error) {
+        if (!(error instanceof PinProviderError) || error.code !== 'ERR_PROVIDER_DENIED') throw error;
+        // The token may have been replaced since it was taken: once more, where there is another one.
+        const next = await tokenSource();
+        if (next === token) throw error;
+        return readWith(next, signal);
+      }
+    },
+    close: () => transport.close(),
+  };
+}
