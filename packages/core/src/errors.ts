@@ -180,6 +180,8 @@ export interface DocumentErrorPlace {
 export class PinDocumentError extends PinError {
   override readonly name = 'PinDocumentError';
   declare readonly code: PinDocumentErrorCode;
+  /** What is wrong: the message without code and hint. */
+  readonly summary: string;
   readonly reason: DocumentErrorReason;
   readonly key: string | undefined;
   readonly tokenIndex: number | undefined;
@@ -193,11 +195,23 @@ export class PinDocumentError extends PinError {
     options?: { cause?: unknown },
   ) {
     super(code, place.hint === undefined ? message : `${message} (${place.hint})`, options);
+    this.summary = message;
     this.reason = place.reason;
     this.key = place.key;
     this.tokenIndex = place.tokenIndex;
     this.position = place.position;
     this.hint = place.hint;
+  }
+
+  /** The same error, with the name of the document in front. */
+  in(source: string): PinDocumentError {
+    const { code, summary, reason, key, tokenIndex, position, hint } = this;
+    return new PinDocumentError(
+      code,
+      `${source}: ${summary}`,
+      { reason, key, tokenIndex, position, hint },
+      { cause: this },
+    );
   }
 
   override toJSON(): Record<string, unknown> {

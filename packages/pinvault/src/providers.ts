@@ -5,7 +5,7 @@ import {
   type PinProvider,
   PinProviderError,
 } from '@pinvault/core';
-import type { VaultProviderOptions } from '@pinvault/provider-vault';
+import type { createVaultProvider, VaultProviderOptions } from '@pinvault/provider-vault';
 import { documentVariables, type Environment, valueOf } from './environment.js';
 
 /** The stores that have a name. */
@@ -93,17 +93,18 @@ function fileProvider({ file }: ProviderChoice, env: Environment): PinProvider {
 }
 
 async function vaultProvider({ vault = {} }: ProviderChoice, env: Environment): Promise<PinProvider> {
-  const { createVaultProvider } = await loadVaultProvider();
-  return createVaultProvider({
+  const create = await loadVaultProvider();
+  return create({
     ...vault,
     path: vault.path ?? valueOf(env, 'PINVAULT_VAULT_PATH') ?? '',
     env,
   });
 }
 
-async function loadVaultProvider(): Promise<typeof import('@pinvault/provider-vault')> {
+async function loadVaultProvider(): Promise<typeof createVaultProvider> {
   try {
-    return await import('@pinvault/provider-vault');
+    const vaultPackage = await import('@pinvault/provider-vault');
+    return vaultPackage.createVaultProvider;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
     throw new PinProviderError('ERR_PROVIDER_SDK_MISSING', 'npm install @pinvault/provider-vault', {

@@ -78,7 +78,7 @@ function readRevoked(key: string, label: string | undefined, value: unknown, int
     tokens = tokensOf(key, value);
   } catch (error) {
     if (!(error instanceof PinDocumentError)) throw error;
-    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', withoutCode(error), { reason: error.reason, key });
+    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', error.summary, { reason: error.reason, key });
   }
   if (tokens.length === 0) throw badDirective(key, 'is empty', 'delete the row to revoke nothing');
   tokens.forEach((token, index) => {
@@ -92,7 +92,7 @@ function readRevoked(key: string, label: string | undefined, value: unknown, int
     } catch (error) {
       if (!(error instanceof PinDocumentError)) throw error;
       const { reason, tokenIndex, hint } = error;
-      throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', withoutCode(error), {
+      throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', error.summary, {
         reason,
         key,
         tokenIndex,
@@ -100,11 +100,6 @@ function readRevoked(key: string, label: string | undefined, value: unknown, int
       });
     }
   });
-}
-
-function withoutCode(error: PinDocumentError): string {
-  const text = error.message.slice(error.code.length + 2);
-  return error.hint === undefined ? text : text.replace(` (${error.hint})`, '');
 }
 
 function badDirective(key: string, problem: string, hint?: string): PinDocumentError {

@@ -134,15 +134,14 @@ export function parseToken(key: string, token: string, index: number): Pin {
     return Pin.parse(token);
   } catch (error) {
     if (!(error instanceof PinSyntaxError)) throw error;
-    const problem = error.message.replace(/^ERR_PIN_SYNTAX: /u, '');
     throw new PinDocumentError(
       'ERR_PIN_SYNTAX',
-      `row "${printable(key, 120)}", token ${index + 1} ("${printable(token, 16)}"): ${problem}`,
+      `row "${printable(key, 120)}", token ${index + 1} ("${printable(token, 16)}"): ${error.summary}`,
       {
         reason: 'bad-pin',
         key,
         tokenIndex: index,
-        ...(pastedDocument(token) ? { hint: 'a whole document in one row? each host is a row' } : {}),
+        hint: pastedDocument(token) ? 'a whole document in one row? each host is a row' : error.hint,
       },
     );
   }

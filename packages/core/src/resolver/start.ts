@@ -1,13 +1,14 @@
-import { PinError, PinProviderError } from '../errors.js';
+import { PinDocumentError, PinError, PinProviderError } from '../errors.js';
 import type { Clock } from '../internal/clock.js';
 import { durationText } from '../internal/text.js';
 import { decodeDocument } from '../policy/decode.js';
+import type { PinDocument } from '../policy/document.js';
 import type { PinProvider } from '../provider.js';
 import { adoptDocument } from './adopt.js';
 import type { ResolverSettings } from './options.js';
 import { isOutage } from './outage.js';
 import { readOnce } from './reader.js';
-import type { Snapshot, SnapshotSource } from './snapshot.js';
+import { describeSource, type Snapshot, type SnapshotSource } from './snapshot.js';
 
 /** The first snapshot; `failure` is why it is not the provider's. */
 export interface StartedSnapshot {
@@ -56,7 +57,7 @@ async function readSnapshot(
   settings: ResolverSettings,
   budgetMs: number,
 ): Promise<Snapshot> {
-  const { clock, readTimeoutMs, maxDocumentBytes, requiredHosts } = settings;
+  const { clock, readTimeoutMs } = settings;
   const limits = {
     timeoutMs: Math.max(1, Math.min(readTimeoutMs, budgetMs)),
     signal: new AbortController().signal,
@@ -70,10 +71,10 @@ async function readSnapshot(
       { provider: provider.name },
     );
   }
-  const document = adoptDocument(
-    decodeDocument(result.document, { maxDocumentBytes }),
-    undefined,
-    requiredHosts,
+  const document = firstDocument(
+    result.document,
+    `${describeSource({ provider: provider.name, location: provider.location })}, revision ${result.revision}`,
+    settings,
   );
   return Object.freeze({
     document,
@@ -84,6 +85,20 @@ async function readSnapshot(
     ...(provider.location === undefined ? {} : { location: provider.location }),
     fetchedAt: clock.now(),
   });
+}
+
+/** Nobody has seen a document yet, so its error says where it lies. */
+function firstDocument(
+  raw: string | Uint8Array | object,
+  where: string,
+  settings: ResolverSettings,
+): PinDocument {
+  const { maxDocumentBytes, requiredHosts } = settings;
+  try {
+    return adoptDocument(decodeDocument(raw, { maxDocumentBytes }), undefined, requiredHosts);
+  } catch (error) {
+    throw error instanceof PinDocumentError ? error.in(where) : error;
+  }
 }
 
 function pause(clock: Clock, delayMs: number): Promise<void> {
