@@ -1,4 +1,4 @@
-import type { PinDocumentError, PinError, PinProviderError } from '../errors.js';
+import type { PinDocumentError, PinError } from '../errors.js';
 import type { BadRow } from '../policy/document.js';
 import type { DocumentChange } from './adopt.js';
 import type { SnapshotSource } from './snapshot.js';
@@ -56,8 +56,6 @@ export type PinEvent = PinEvents[PinEventName];
 /** Called synchronously. What it throws, or rejects with, becomes a process warning and hurts nothing. */
 export type PinEventListener<Name extends PinEventName = PinEventName> = (event: PinEvents[Name]) => void;
 
-/** Why a provider could not be read, for those who look at `refreshError` and `status()`. */
-export type RefreshFailure = PinProviderError | PinDocumentError;
 
 type AnyListener = (event: never) => unknown;
 
