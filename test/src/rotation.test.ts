@@ -155,7 +155,7 @@ function servedUnder(
     const certificate = (request.socket as TLSSocket).getCertificate();
     const fingerprint =
       certificate !== null && 'fingerprint256' in certificate ? certificate.fingerprint256 : '';
-    response.end(names.get(String(fingerprint).replaceAll(':', '').toLowerCase()) ?? 'unknown');
+    response.end(names.get(fingerprint.replaceAll(':', '').toLowerCase()) ?? 'unknown');
   };
 }
 

@@ -1,5 +1,6 @@
 export { PinResolver } from './resolver/resolver.js';
-export type { PinnedTlsOptions, RefreshOutcome } from './resolver/resolver.js';
+export type { PinnedTlsOptions } from './resolver/resolver.js';
+export type { RefreshOutcome } from './resolver/keeper.js';
 export type { ServerIdentityCheck } from './resolver/check.js';
 export type { ResolverOptions } from './resolver/options.js';
 export type { ErrorSummary, RejectedSummary, ResolverCounters, ResolverStatus } from './resolver/status.js';

@@ -1,7 +1,7 @@
 import type { PinDocumentError, PinError } from '../errors.js';
 import type { BadRow } from '../policy/document.js';
 import type { DocumentChange } from './adopt.js';
-import type { SnapshotSource } from './snapshot.js';
+import type { Snapshot, SnapshotSource } from './snapshot.js';
 
 interface Common {
   /** The resolver's `name`. */
@@ -56,6 +56,17 @@ export type PinEvent = PinEvents[PinEventName];
 /** Called synchronously. What it throws, or rejects with, becomes a process warning and hurts nothing. */
 export type PinEventListener<Name extends PinEventName = PinEventName> = (event: PinEvents[Name]) => void;
 
+type SnapshotEventName = 'ready' | 'rotate' | 'stale' | 'expired' | 'recovered';
+
+/** Makes an event that names the snapshot in force. */
+export function snapshotEvent<Name extends SnapshotEventName>(
+  type: Name,
+  about: { readonly resolver: string; readonly at: number; readonly snapshot: Snapshot },
+  rest: Omit<PinEvents[Name], 'type' | 'resolver' | 'at' | 'revision' | 'source'>,
+): PinEvent {
+  const { revision, source } = about.snapshot;
+  return { type, resolver: about.resolver, at: about.at, revision, source, ...rest } as PinEvent;
+}
 
 type AnyListener = (event: never) => unknown;
 

@@ -43,13 +43,25 @@ export class Freshness {
   }
 
   isExpired(documentExpiresAt: number | undefined): boolean {
-    return (
-      this.ageMs() > this.#maxStaleMs ||
-      (documentExpiresAt !== undefined && this.#clock.now() > documentExpiresAt)
-    );
+    return this.isPastLimit() || (documentExpiresAt !== undefined && this.#clock.now() > documentExpiresAt);
+  }
+
+  /** Past `maxStaleMs`. */
+  isPastLimit(): boolean {
+    return this.ageMs() > this.#maxStaleMs;
   }
 
   isOld(): boolean {
     return this.ageMs() > this.#staleAfterMs;
+  }
+
+  /** How long until the clock alone changes an answer above, or the age passes `mark`; `undefined` for never. */
+  nextChangeInMs(documentExpiresAt: number | undefined, mark: number): number | undefined {
+    const ageMs = this.ageMs();
+    const waits = [this.#staleAfterMs, this.#maxStaleMs, mark].map((limit) => limit - ageMs);
+    if (documentExpiresAt !== undefined) waits.push(documentExpiresAt - this.#clock.now());
+    const ahead = waits.filter((wait) => wait >= 0 && Number.isFinite(wait));
+    // The limits themselves still count: the change comes with the millisecond after.
+    return ahead.length === 0 ? undefined : Math.floor(Math.min(...ahead)) + 1;
   }
 }

@@ -1,35 +1,18 @@
-import { PinDocumentError, PinError, PinProviderError, PinResolverError } from '../errors.js';
+import { PinError } from '../errors.js';
 import { durationText } from '../internal/text.js';
-import { decodeDocument } from '../policy/decode.js';
-import type { BadRow, PinDocument } from '../policy/document.js';
 import { parseTarget, type Target } from '../policy/host.js';
-import type { PinProvider, PinReadResult } from '../provider.js';
+import type { PinProvider } from '../provider.js';
 import type { NodeCertificate } from '../verify/certificate.js';
 import type { Evidence } from '../verify/evidence.js';
-import { adoptDocument, compareDocuments, refuseRollback } from './adopt.js';
 import { createServerIdentityCheck, type ServerIdentityCheck } from './check.js';
-import {
-  type PinEvent,
-  PinEventHub,
-  type PinEventListener,
-  type PinEventName,
-  type PinEvents,
-} from './events.js';
-import { Freshness, type FreshnessState } from './freshness.js';
+import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } from './events.js';
 import { Judgement, type Lookup, type Verdict } from './judgement.js';
+import { PinKeeper, type RefreshOutcome } from './keeper.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
-import { isOutage } from './outage.js';
-import { readOnce } from './reader.js';
-import { RefreshLoop } from './refresh-loop.js';
-import { describeSource, type Snapshot, type SnapshotSource } from './snapshot.js';
-import { type RejectedSummary, type ErrorSummary, type ResolverStatus, summarise } from './status.js';
+import type { Snapshot } from './snapshot.js';
 import { startSnapshot } from './start.js';
+import type { ResolverStatus } from './status.js';
 import { Warnings } from './warnings.js';
-
-/** What came of one read. */
-export type RefreshOutcome =
-  | { readonly outcome: 'unchanged' | 'rotated'; readonly revision: string }
-  | { readonly outcome: 'rejected' | 'failed'; readonly error: PinError };
 
 /** What {@link PinResolver.tlsOptions} returns: for every client that hands TLS options on to Node. */
 export interface PinnedTlsOptions {
@@ -39,9 +22,6 @@ export interface PinnedTlsOptions {
 
 /** Longest wait of {@link PinResolver.ensureFresh} for one read, in ms. */
 const ensureFreshTimeoutMs = 2_000;
-
-/** Warnings about age begin here; up to then events and `status()` tell. */
-const staleWarningMs = 3_600_000;
 
 /**
  * Keeps the pins of one document current and judges connections under them.
@@ -55,27 +35,9 @@ export class PinResolver implements AsyncDisposable {
   readonly checkServerIdentity: ServerIdentityCheck;
   readonly #settings: ResolverSettings;
   readonly #events: PinEventHub;
-  readonly #warnings: Warnings;
-  readonly #freshness: Freshness;
+  readonly #keeper: PinKeeper;
   readonly #judgement: Judgement;
-  readonly #loop: RefreshLoop<RefreshOutcome>;
-  readonly #closing = new AbortController();
-  readonly #counters = {
-    reads: 0,
-    readFailures: 0,
-    documentsRejected: 0,
-    rotations: 0,
-    matches: 0,
-    mismatches: 0,
-    reported: 0,
-    unpinned: 0,
-  };
-  #snapshot: Snapshot;
-  #generationFloor: number | undefined;
-  #announced: FreshnessState = 'fresh';
-  #lastError: ErrorSummary | undefined;
-  #lastRejected: RejectedSummary | undefined;
-  #lastRejectedKey: string | undefined;
+  readonly #counters = { matches: 0, mismatches: 0, reported: 0, unpinned: 0 };
 
   private constructor(
     settings: ResolverSettings,
@@ -83,29 +45,23 @@ export class PinResolver implements AsyncDisposable {
     events: PinEventHub,
     warnings: Warnings,
   ) {
-    const { clock, refreshIntervalMs, readTimeoutMs, maxStaleMs, random } = settings;
     this.name = settings.name;
     this.#settings = settings;
     this.#events = events;
-    this.#warnings = warnings;
-    this.#snapshot = snapshot;
-    this.#generationFloor = snapshot.source === 'provider' ? snapshot.generation : undefined;
-    this.#freshness = new Freshness(clock, 2 * refreshIntervalMs + readTimeoutMs, maxStaleMs);
+    const keeper = new PinKeeper(snapshot, {
+      settings,
+      events,
+      warnings,
+      use: (next) => this.#judgement.use(next),
+    });
+    this.#keeper = keeper;
     this.#judgement = new Judgement(snapshot, {
       mode: settings.mode,
       uncoveredHosts: settings.uncoveredHosts,
-      clock,
-      assertUsable: () => this.#assertUsable(),
-      ageText: () => `confirmed ${durationText(this.#freshness.ageMs())} ago`,
+      clock: settings.clock,
+      assertUsable: () => keeper.assertUsable(),
+      ageText: () => `confirmed ${durationText(keeper.freshness.ageMs())} ago`,
     });
-    this.#loop = new RefreshLoop(
-      { intervalMs: refreshIntervalMs, clock, random },
-      () => this.#readAndAdopt(),
-      (result) =>
-        result.outcome === 'failed'
-          ? { failed: true, retryAfterMs: retryAfterMs(result.error) }
-          : { failed: false },
-    );
     this.checkServerIdentity = createServerIdentityCheck((target, certificate) =>
       this.verify(target, certificate),
     );
@@ -133,13 +89,13 @@ export class PinResolver implements AsyncDisposable {
       throw error;
     }
     const resolver = new PinResolver(settings, started.snapshot, events, warnings);
-    resolver.#announceStart(started.failure);
+    resolver.#keeper.begin(started.failure);
     return resolver;
   }
 
   /** The snapshot in force. */
   get snapshot(): Snapshot {
-    return this.#snapshot;
+    return this.#keeper.snapshot;
   }
 
   /** What governs a host. @throws PinMismatchError (`ERR_PIN_SYNTAX`) for a text that is no host */
@@ -194,7 +150,7 @@ export class PinResolver implements AsyncDisposable {
 
   /** Resolves when the host's pins are loaded: at once, since one document holds them all. @throws PinResolverError */
   async ready(_host?: string): Promise<void> {
-    this.#assertUsable();
+    this.#keeper.assertUsable();
   }
 
   /**
@@ -202,53 +158,55 @@ export class PinResolver implements AsyncDisposable {
    * @throws PinResolverError
    */
   async ensureFresh(): Promise<void> {
-    if (this.#closing.signal.aborted) throw closedError(this.name);
-    if (this.#freshness.ageMs() > this.#settings.refreshIntervalMs) {
+    this.#keeper.assertOpen();
+    if (this.#keeper.freshness.ageMs() > this.#settings.refreshIntervalMs) {
       let timer: { cancel(): void } | undefined;
       const waited = new Promise<void>((resolve) => {
         timer = this.#settings.clock.after(ensureFreshTimeoutMs, resolve, true);
       });
-      await Promise.race([this.#loop.run(), waited]);
+      await Promise.race([this.#keeper.loop.run(), waited]);
       timer?.cancel();
     }
-    this.#assertUsable();
+    this.#keeper.assertUsable();
   }
 
   /** Reads the provider now, or joins the read that is under way. Never rejects for a failed read. @throws PinResolverError */
   async refresh(): Promise<RefreshOutcome> {
-    if (this.#closing.signal.aborted) throw closedError(this.name);
-    return this.#loop.run();
+    this.#keeper.assertOpen();
+    return this.#keeper.loop.run();
   }
 
   /** Something changed in the store, says a push bridge. Costs nothing where the revision is already in force. */
   notify(revision?: string): void {
-    if (this.#closing.signal.aborted || (revision !== undefined && revision === this.#snapshot.revision))
+    if (this.#keeper.isClosed || (revision !== undefined && revision === this.#keeper.snapshot.revision))
       return;
-    void this.#loop.run();
+    void this.#keeper.loop.run();
   }
 
+  /** How the resolver stands, as plain data. */
   status(): ResolverStatus {
-    const { mode } = this.#settings;
-    const { document, revision, generation, source, provider, location } = this.#snapshot;
-    const expiresAt = this.#freshness.expiresAt(document.expiresAt);
+    const { snapshot, freshness, health, loop, counters, isClosed } = this.#keeper;
+    const { document, revision, generation, source, provider, location } = snapshot;
+    const { lastError, lastRejected } = health;
+    const expiresAt = freshness.expiresAt(document.expiresAt);
     return structuredClone({
       name: this.name,
-      state: this.#state(),
+      state: health.state(),
       source,
-      mode,
+      mode: this.#settings.mode,
       provider,
       ...(location === undefined ? {} : { location }),
       revision,
       ...(generation === undefined ? {} : { generation }),
-      ageMs: Math.round(this.#freshness.ageMs()),
+      ageMs: Math.round(freshness.ageMs()),
       expiresAt: Number.isFinite(expiresAt) ? expiresAt : null,
-      nextRefreshAt: this.#loop.nextAt ?? null,
-      ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
-      ...(this.#lastRejected === undefined ? {} : { lastRejected: this.#lastRejected }),
+      nextRefreshAt: loop.nextAt ?? null,
+      ...(lastError === undefined ? {} : { lastError }),
+      ...(lastRejected === undefined ? {} : { lastRejected }),
       quarantined: document.badRows,
       hosts: [...new Set(document.rows.map((row) => row.pattern))],
-      counters: this.#counters,
-      isClosed: this.#closing.signal.aborted,
+      counters: { ...counters, ...this.#counters },
+      isClosed,
     });
   }
 
@@ -268,17 +226,21 @@ export class PinResolver implements AsyncDisposable {
     if (options.signal?.aborted === true) return stop;
     this.#events.add('*', listener);
     options.signal?.addEventListener('abort', stop, { once: true });
-    const state = this.#state();
-    if (state === 'fresh') this.#events.call(listener, this.#event('ready', {}));
-    else this.#events.call(listener, this.#event(state, { ageMs: this.#freshness.ageMs() }));
+    const { health, freshness, snapshot } = this.#keeper;
+    const about = { resolver: this.name, at: this.#settings.clock.now(), snapshot };
+    const state = health.state();
+    const present =
+      state === 'fresh'
+        ? snapshotEvent('ready', about, {})
+        : snapshotEvent(state, about, { ageMs: Math.round(freshness.ageMs()) });
+    this.#events.call(listener, present);
     return stop;
   }
 
   /** Ends refresh and provider. Every later check fails with `ERR_RESOLVER_CLOSED`. Idempotent. */
   async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
-    this.#loop.stop();
-    this.#closing.abort();
+    if (this.#keeper.isClosed) return;
+    this.#keeper.stop();
     this.#events.emit({ type: 'close', resolver: this.name, at: this.#settings.clock.now() });
     this.#events.clear();
     await Promise.allSettled([this.#settings.provider.close?.(), this.#settings.fallback?.close?.()]);
@@ -286,252 +248,6 @@ export class PinResolver implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  #assertUsable(): void {
-    if (this.#closing.signal.aborted) throw closedError(this.name);
-    if (!this.#freshness.isExpired(this.#snapshot.document.expiresAt)) return;
-    const because = this.#lastError === undefined ? '' : `; last error: ${this.#lastError.message}`;
-    throw new PinResolverError(
-      'ERR_RESOLVER_EXPIRED',
-      `the pins from ${describeSource(this.#snapshot)} were confirmed ${durationText(this.#freshness.ageMs())} ago, past their limit${because}`,
-    );
-  }
-
-  #state(): FreshnessState {
-    if (this.#freshness.isExpired(this.#snapshot.document.expiresAt)) return 'expired';
-    return this.#snapshot.source !== 'provider' || this.#freshness.isOld() ? 'stale' : 'fresh';
-  }
-
-  #event<Name extends 'ready' | 'stale' | 'expired' | 'recovered' | 'rotate'>(
-    type: Name,
-    rest: Omit<PinEvents[Name], 'type' | 'resolver' | 'at' | 'revision' | 'source'>,
-  ): PinEvent {
-    const { revision, source } = this.#snapshot;
-    return {
-      type,
-      resolver: this.name,
-      at: this.#settings.clock.now(),
-      revision,
-      source,
-      ...rest,
-    } as PinEvent;
-  }
-
-  #announceStart(failure: PinError | undefined): void {
-    const { mode, clock } = this.#settings;
-    if (mode === 'report') {
-      this.#warnings.say('PINVAULT_REPORT_MODE', 'start', 'mode is report: mismatches are told, not refused');
-    }
-    if (failure !== undefined) this.#noteFailure(failure);
-    const { source } = this.#snapshot;
-    if (source === 'fallback') {
-      const why = failure === undefined ? '' : `: ${failure.message}`;
-      this.#warnings.say(
-        'PINVAULT_FALLBACK',
-        'start',
-        `the fallback pins of ${describeSource(this.#snapshot)} serve${why}`,
-      );
-    }
-    this.#noteRows(this.#snapshot.document, undefined);
-    this.#events.emit(this.#event('ready', {}));
-    this.#noteState();
-    this.#loop.schedule(
-      failure === undefined ? { failed: false } : { failed: true, retryAfterMs: retryAfterMs(failure) },
-    );
-    // A document that ends by the clock is told when it does, not at the next read.
-    const end = this.#freshness.expiresAt(this.#snapshot.document.expiresAt) - clock.now();
-    if (end < this.#settings.refreshIntervalMs) clock.after(end + 1, () => this.#noteState());
-  }
-
-  async #readAndAdopt(): Promise<RefreshOutcome> {
-    const { provider, readTimeoutMs, clock } = this.#settings;
-    this.#counters.reads += 1;
-    const { revision, source } = this.#snapshot;
-    let result: PinReadResult;
-    try {
-      const known = source === 'provider' ? revision : undefined;
-      result = await readOnce(
-        provider,
-        known,
-        { timeoutMs: readTimeoutMs, signal: this.#closing.signal, keepAlive: false },
-        clock,
-      );
-    } catch (error) {
-      return this.#failed(error as PinError);
-    }
-    if (this.#closing.signal.aborted) return { outcome: 'failed', error: closedError(this.name) };
-    if ('unchanged' in result) return this.#confirmed('unchanged');
-    try {
-      const next = decodeDocument(result.document, { maxDocumentBytes: this.#settings.maxDocumentBytes });
-      refuseRollback(next, this.#generationFloor);
-      return this.#adopt(
-        adoptDocument(next, this.#snapshot.document, this.#settings.requiredHosts),
-        result.revision,
-        'provider',
-        provider,
-      );
-    } catch (error) {
-      if (!(error instanceof PinDocumentError)) throw error;
-      return this.#rejected(error, result.revision);
-    }
-  }
-
-  #adopt(document: PinDocument, revision: string, source: SnapshotSource, from: PinProvider): RefreshOutcome {
-    const previous = this.#snapshot;
-    const change = compareDocuments(previous.document, document);
-    if (
-      change !== undefined &&
-      document.generation !== undefined &&
-      source === 'provider' &&
-      previous.source === 'provider' &&
-      document.generation === previous.generation
-    ) {
-      this.#warnings.say(
-        'PINVAULT_DOCUMENT',
-        `generation ${revision}`,
-        `other content under the same $generation ${document.generation}`,
-      );
-    }
-    this.#snapshot = Object.freeze({
-      document,
-      revision,
-      ...(document.generation === undefined ? {} : { generation: document.generation }),
-      source,
-      provider: from.name,
-      ...(from.location === undefined ? {} : { location: from.location }),
-      fetchedAt:
-        change === undefined && revision === previous.revision
-          ? previous.fetchedAt
-          : this.#settings.clock.now(),
-    });
-    if (source === 'provider') this.#generationFloor = document.generation;
-    this.#lastRejected = undefined;
-    this.#lastRejectedKey = undefined;
-    this.#judgement.use(this.#snapshot);
-    const outcome = this.#confirmed(change === undefined ? 'unchanged' : 'rotated');
-    if (change !== undefined) {
-      this.#counters.rotations += 1;
-      this.#events.emit(this.#event('rotate', { ...change, previousRevision: previous.revision }));
-    }
-    this.#noteRows(document, previous.document);
-    return outcome;
-  }
-
-  #confirmed(outcome: 'unchanged' | 'rotated'): RefreshOutcome {
-    this.#freshness.confirm();
-    const wasAway = this.#announced !== 'fresh' || this.#lastError !== undefined;
-    this.#lastError = undefined;
-    this.#noteState();
-    if (wasAway && this.#announced === 'fresh') {
-      this.#warnings.forget(outageWarnings);
-      this.#events.emit(this.#event('recovered', {}));
-    }
-    return { outcome, revision: this.#snapshot.revision };
-  }
-
-  #failed(error: PinError): RefreshOutcome {
-    if (this.#closing.signal.aborted) return { outcome: 'failed', error };
-    this.#counters.readFailures += 1;
-    this.#noteFailure(error);
-    this.#noteState();
-    if (this.#state() === 'expired' && this.#settings.onExpired === 'fallback') void this.#fallBack();
-    return { outcome: 'failed', error };
-  }
-
-  async #fallBack(): Promise<void> {
-    const { fallback, readTimeoutMs, clock, maxDocumentBytes, requiredHosts } = this.#settings;
-    if (fallback === undefined) return;
-    try {
-      const limits = { timeoutMs: readTimeoutMs, signal: this.#closing.signal, keepAlive: false };
-      const result = await readOnce(fallback, undefined, limits, clock);
-      if ('unchanged' in result || this.#closing.signal.aborted || this.#state() !== 'expired') return;
-      const decoded = decodeDocument(result.document, { maxDocumentBytes });
-      // What was revoked in this process stays revoked, whatever the fallback has not heard of.
-      const revoked = Object.freeze([...decoded.revoked, ...this.#snapshot.document.revoked]);
-      const document = adoptDocument(Object.freeze({ ...decoded, revoked }), undefined, requiredHosts);
-      this.#warnings.say(
-        'PINVAULT_FALLBACK',
-        'expired',
-        `the fallback pins of ${fallback.name} serve: the provider was away too long`,
-      );
-      this.#adopt(document, result.revision, 'fallback', fallback);
-    } catch (error) {
-      if (PinError.isPinError(error)) this.#noteFailure(error);
-    }
-  }
-
-  #noteFailure(error: PinError): void {
-    const { clock } = this.#settings;
-    this.#lastError = summarise(error, clock.now());
-    if (!isOutage(error.code)) {
-      this.#warnings.say(error.code, '', `${error.message}; the last good pins stay in force`);
-    }
-    this.#events.emit({ type: 'refreshError', resolver: this.name, at: clock.now(), error });
-  }
-
-  #rejected(error: PinDocumentError, revision: string): RefreshOutcome {
-    const at = this.#settings.clock.now();
-    this.#counters.documentsRejected += 1;
-    const key = `${revision} ${error.message}`;
-    this.#lastRejected = {
-      ...summarise(error, at),
-      revision,
-      ...(error.key === undefined ? {} : { host: error.key }),
-    };
-    if (this.#lastRejectedKey !== key) {
-      this.#lastRejectedKey = key;
-      this.#warnings.say(
-        error.code,
-        key,
-        `revision ${revision} was refused, the last good pins stay in force: ${error.message}`,
-      );
-      this.#events.emit({ type: 'documentRejected', resolver: this.name, at, revision, error });
-    }
-    this.#noteState();
-    return { outcome: 'rejected', error };
-  }
-
-  /** Rows that were set aside are told once for each thing that is wrong with them. */
-  #noteRows(document: PinDocument, previous: PinDocument | undefined): void {
-    const known = new Set(previous?.badRows.map(badRowIdentity));
-    const { revision } = this.#snapshot;
-    for (const row of document.badRows) {
-      if (known.has(badRowIdentity(row))) continue;
-      this.#warnings.say(row.code, badRowIdentity(row), `set aside in revision ${revision}: ${row.message}`);
-      this.#events.emit({
-        type: 'rowRejected',
-        resolver: this.name,
-        at: this.#settings.clock.now(),
-        revision,
-        row,
-      });
-    }
-    for (const warning of document.warnings) this.#warnings.say('PINVAULT_DOCUMENT', warning, warning);
-  }
-
-  /** Tells when the state has become worse since it was told last. */
-  #noteState(): void {
-    const state = this.#state();
-    const ageMs = this.#freshness.ageMs();
-    if (state === 'stale' && ageMs >= staleWarningMs) {
-      this.#warnings.say(
-        'PINVAULT_STALE',
-        '',
-        `the pins were confirmed ${durationText(ageMs)} ago and stay in force`,
-      );
-    }
-    if (state === this.#announced) return;
-    this.#announced = state;
-    if (state === 'fresh') return;
-    if (state === 'expired') {
-      this.#warnings.say(
-        'ERR_RESOLVER_EXPIRED',
-        '',
-        `the pins were confirmed ${durationText(ageMs)} ago, past their limit: every check fails`,
-      );
-    }
-    this.#events.emit(this.#event(state, { ageMs }));
   }
 
   #tellMismatch(host: string, error: PinError, enforced: boolean): void {
@@ -544,19 +260,4 @@ export class PinResolver implements AsyncDisposable {
       error,
     });
   }
-}
-
-/** What is over when the provider answers well again. */
-const outageWarnings = /^(?:ERR_(?:PROVIDER|DOCUMENT|RESOLVER)_|PINVAULT_(?:STALE|FALLBACK)$)/u;
-
-function badRowIdentity(row: BadRow): string {
-  return `${row.key} ${row.message}`;
-}
-
-function closedError(name: string): PinResolverError {
-  return new PinResolverError('ERR_RESOLVER_CLOSED', `the resolver "${name}" was closed`);
-}
-
-function retryAfterMs(error: PinError): number | undefined {
-  return error instanceof PinProviderError ? error.retryAfterMs : undefined;
 }

@@ -1,4 +1,5 @@
 import type { PinDocument } from '../policy/document.js';
+import type { PinProvider } from '../provider.js';
 
 /** Where the pins in force came from. */
 export type SnapshotSource = 'provider' | 'last-known-good' | 'fallback';
@@ -24,4 +25,22 @@ export function describeSource(source: {
   readonly location?: string | undefined;
 }): string {
   return source.location === undefined ? source.provider : `${source.provider} ${source.location}`;
+}
+
+/** Freezes a document that takes effect into a snapshot. */
+export function snapshotOf(
+  document: PinDocument,
+  revision: string,
+  from: { readonly source: SnapshotSource; readonly provider: PinProvider; readonly fetchedAt: number },
+): Snapshot {
+  const { source, provider, fetchedAt } = from;
+  return Object.freeze({
+    document,
+    revision,
+    ...(document.generation === undefined ? {} : { generation: document.generation }),
+    source,
+    provider: provider.name,
+    ...(provider.location === undefined ? {} : { location: provider.location }),
+    fetchedAt,
+  });
 }

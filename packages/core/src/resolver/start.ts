@@ -8,7 +8,7 @@ import { adoptDocument } from './adopt.js';
 import type { ResolverSettings } from './options.js';
 import { isOutage } from './outage.js';
 import { readOnce } from './reader.js';
-import { describeSource, type Snapshot, type SnapshotSource } from './snapshot.js';
+import { describeSource, type Snapshot, snapshotOf, type SnapshotSource } from './snapshot.js';
 
 /** The first snapshot; `failure` is why it is not the provider's. */
 export interface StartedSnapshot {
@@ -65,26 +65,14 @@ async function readSnapshot(
   };
   const result = await readOnce(provider, undefined, limits, clock);
   if ('unchanged' in result) {
-    throw new PinProviderError(
-      'ERR_PROVIDER_UNAVAILABLE',
-      `${provider.name} answered "unchanged" to the first read`,
-      { provider: provider.name },
-    );
+    throw unexpectedlyUnchanged(provider);
   }
   const document = firstDocument(
     result.document,
     `${describeSource({ provider: provider.name, location: provider.location })}, revision ${result.revision}`,
     settings,
   );
-  return Object.freeze({
-    document,
-    revision: result.revision,
-    ...(document.generation === undefined ? {} : { generation: document.generation }),
-    source,
-    provider: provider.name,
-    ...(provider.location === undefined ? {} : { location: provider.location }),
-    fetchedAt: clock.now(),
-  });
+  return snapshotOf(document, result.revision, { source, provider, fetchedAt: clock.now() });
 }
 
 /** Nobody has seen a document yet, so its error says where it lies. */
@@ -99,6 +87,17 @@ function firstDocument(
   } catch (error) {
     throw error instanceof PinDocumentError ? error.in(where) : error;
   }
+}
+
+/** A provider that says "unchanged" without having been told a revision. */
+export function unexpectedlyUnchanged({ name }: PinProvider): PinProviderError {
+  return new PinProviderError(
+    'ERR_PROVIDER_UNAVAILABLE',
+    `${name} answered "unchanged" to a read that named no revision`,
+    {
+      provider: name,
+    },
+  );
 }
 
 function pause(clock: Clock, delayMs: number): Promise<void> {

@@ -1,0 +1,249 @@
+import { PinDocumentError, PinError, PinProviderError, PinResolverError } from '../errors.js';
+import { durationText } from '../internal/text.js';
+import { decodeDocument } from '../policy/decode.js';
+import type { BadRow, PinDocument } from '../policy/document.js';
+import type { PinReadResult } from '../provider.js';
+import { adoptDocument, compareDocuments, refuseRollback } from './adopt.js';
+import { type PinEventHub, snapshotEvent } from './events.js';
+import { Freshness } from './freshness.js';
+import { Health } from './health.js';
+import type { ResolverSettings } from './options.js';
+import { readOnce } from './reader.js';
+import { RefreshLoop } from './refresh-loop.js';
+import { describeSource, type Snapshot, snapshotOf, type SnapshotSource } from './snapshot.js';
+import { type StartedSnapshot, unexpectedlyUnchanged } from './start.js';
+import type { Warnings } from './warnings.js';
+
+/** What came of one read. */
+export type RefreshOutcome =
+  | { readonly outcome: 'unchanged' | 'rotated'; readonly revision: string }
+  | { readonly outcome: 'rejected' | 'failed'; readonly error: PinError };
+
+/** Where a keeper tells what happens. */
+export interface KeeperContext {
+  readonly settings: ResolverSettings;
+  readonly events: PinEventHub;
+  readonly warnings: Warnings;
+  /** Puts a snapshot in force, before anybody hears of it. */
+  readonly use: (snapshot: Snapshot) => void;
+}
+
+/** Keeps one snapshot current: reads, adopts or refuses, falls back, and tells. */
+export class PinKeeper {
+  readonly freshness: Freshness;
+  readonly health: Health;
+  readonly loop: RefreshLoop<RefreshOutcome>;
+  readonly counters = { reads: 0, readFailures: 0, documentsRejected: 0, rotations: 0 };
+  readonly #context: KeeperContext;
+  readonly #closing = new AbortController();
+  #snapshot: Snapshot;
+  #generationFloor: number | undefined;
+
+  constructor(snapshot: Snapshot, context: KeeperContext) {
+    const { settings, events, warnings } = context;
+    const { name, clock, refreshIntervalMs, readTimeoutMs, maxStaleMs, random } = settings;
+    this.#context = context;
+    this.#snapshot = snapshot;
+    this.#generationFloor = snapshot.source === 'provider' ? snapshot.generation : undefined;
+    this.freshness = new Freshness(clock, 2 * refreshIntervalMs + readTimeoutMs, maxStaleMs);
+    const { freshness } = this;
+    this.health = new Health({
+      resolver: name,
+      clock,
+      freshness,
+      events,
+      warnings,
+      snapshot: () => this.#snapshot,
+      onExpired: () => void this.#fallBack(),
+    });
+    this.loop = new RefreshLoop(
+      { intervalMs: refreshIntervalMs, clock, random },
+      () => this.#readAndAdopt(),
+      (result) => (result.outcome === 'failed' ? failedRead(result.error) : { failed: false }),
+    );
+  }
+
+  /** The snapshot in force. */
+  get snapshot(): Snapshot {
+    return this.#snapshot;
+  }
+
+  get isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
+  /** Tells of the start, and lets the refresh begin. */
+  begin(failure: StartedSnapshot['failure']): void {
+    const { settings, events, warnings } = this.#context;
+    if (settings.mode === 'report') {
+      warnings.say('PINVAULT_REPORT_MODE', 'start', 'mode is report: mismatches are told, not refused');
+    }
+    if (failure !== undefined) this.health.failed(failure);
+    const snapshot = this.#snapshot;
+    if (snapshot.source === 'fallback') {
+      const why = failure === undefined ? '' : `: ${failure.message}`;
+      warnings.say(
+        'PINVAULT_FALLBACK',
+        'start',
+        `the fallback pins of ${describeSource(snapshot)} serve${why}`,
+      );
+    }
+    this.#tellRows(snapshot.document, undefined);
+    events.emit(snapshotEvent('ready', this.#about(), {}));
+    this.health.tell();
+    this.loop.schedule(failure === undefined ? { failed: false } : failedRead(failure));
+  }
+
+  /** Ends refresh and whatever read is under way. */
+  stop(): void {
+    this.loop.stop();
+    this.health.stop();
+    this.#closing.abort();
+  }
+
+  /** @throws PinResolverError (`ERR_RESOLVER_CLOSED`) */
+  assertOpen(): void {
+    if (!this.isClosed) return;
+    const { name } = this.#context.settings;
+    throw new PinResolverError('ERR_RESOLVER_CLOSED', `the resolver "${name}" was closed`);
+  }
+
+  /** @throws PinResolverError where the pins in force may not be used */
+  assertUsable(): void {
+    this.assertOpen();
+    if (!this.freshness.isExpired(this.#snapshot.document.expiresAt)) return;
+    const { lastError } = this.health;
+    const because = lastError === undefined ? '' : `; last error: ${lastError.message}`;
+    const age = durationText(this.freshness.ageMs());
+    throw new PinResolverError(
+      'ERR_RESOLVER_EXPIRED',
+      `the pins from ${describeSource(this.#snapshot)} were confirmed ${age} ago, past their limit${because}`,
+    );
+  }
+
+  async #readAndAdopt(): Promise<RefreshOutcome> {
+    const { provider, readTimeoutMs, clock, maxDocumentBytes, requiredHosts } = this.#context.settings;
+    this.counters.reads += 1;
+    const known = this.#snapshot.source === 'provider' ? this.#snapshot.revision : undefined;
+    const limits = { timeoutMs: readTimeoutMs, signal: this.#closing.signal, keepAlive: false };
+    let result: PinReadResult;
+    try {
+      result = await readOnce(provider, known, limits, clock);
+      // Said of a document that this provider has not handed over yet, it would confirm the fallback's.
+      if ('unchanged' in result && known === undefined) throw unexpectedlyUnchanged(provider);
+      // A late answer after close() changes nothing.
+      this.assertOpen();
+    } catch (error) {
+      return this.#failed(error as PinError);
+    }
+    if ('unchanged' in result) {
+      this.health.confirmed();
+      return { outcome: 'unchanged', revision: this.#snapshot.revision };
+    }
+    const { revision } = result;
+    try {
+      const next = decodeDocument(result.document, { maxDocumentBytes });
+      refuseRollback(next, this.#generationFloor);
+      const document = adoptDocument(next, this.#snapshot.document, requiredHosts);
+      const hasRotated = this.#adopt(document, revision, 'provider');
+      return { outcome: hasRotated ? 'rotated' : 'unchanged', revision };
+    } catch (error) {
+      if (!(error instanceof PinDocumentError)) throw error;
+      this.counters.documentsRejected += 1;
+      this.health.rejected(error, revision);
+      return { outcome: 'rejected', error };
+    }
+  }
+
+  /** Puts a document in force; whether that changed anything that decides a verdict. */
+  #adopt(document: PinDocument, revision: string, source: 'provider' | 'fallback'): boolean {
+    const { settings, events, use } = this.#context;
+    const previous = this.#snapshot;
+    const change = compareDocuments(previous.document, document);
+    if (change !== undefined) this.#tellSameGeneration(document, revision, source);
+    const isSame = change === undefined && revision === previous.revision;
+    this.#snapshot = snapshotOf(document, revision, {
+      source,
+      provider: source === 'provider' ? settings.provider : (settings.fallback ?? settings.provider),
+      fetchedAt: isSame ? previous.fetchedAt : settings.clock.now(),
+    });
+    if (source === 'provider') this.#generationFloor = document.generation;
+    use(this.#snapshot);
+    this.health.adopted();
+    if (source === 'provider') this.health.confirmed();
+    if (change !== undefined) {
+      this.counters.rotations += 1;
+      events.emit(snapshotEvent('rotate', this.#about(), { ...change, previousRevision: previous.revision }));
+    }
+    this.#tellRows(document, previous.document);
+    return change !== undefined;
+  }
+
+  #failed(error: PinError): RefreshOutcome {
+    if (this.isClosed) return { outcome: 'failed', error };
+    this.counters.readFailures += 1;
+    this.health.failed(error);
+    if (this.health.state() === 'expired') void this.#fallBack();
+    return { outcome: 'failed', error };
+  }
+
+  async #fallBack(): Promise<void> {
+    const { settings, warnings } = this.#context;
+    const { fallback, readTimeoutMs, clock, maxDocumentBytes, requiredHosts } = settings;
+    if (fallback === undefined || settings.onExpired !== 'fallback') return;
+    try {
+      const limits = { timeoutMs: readTimeoutMs, signal: this.#closing.signal, keepAlive: false };
+      const result = await readOnce(fallback, undefined, limits, clock);
+      if ('unchanged' in result || this.isClosed || this.health.state() !== 'expired') return;
+      const decoded = decodeDocument(result.document, { maxDocumentBytes });
+      // What was revoked in this process stays revoked, whatever the fallback has not heard of.
+      const revoked = Object.freeze([...decoded.revoked, ...this.#snapshot.document.revoked]);
+      const document = adoptDocument(Object.freeze({ ...decoded, revoked }), undefined, requiredHosts);
+      warnings.say(
+        'PINVAULT_FALLBACK',
+        'expired',
+        `the fallback pins of ${fallback.name} serve: the provider was away too long`,
+      );
+      this.freshness.confirm();
+      this.#adopt(document, result.revision, 'fallback');
+      this.health.tell();
+    } catch (error) {
+      if (PinError.isPinError(error)) this.health.failed(error);
+    }
+  }
+
+  /** Two editors with one number: legal, but somebody should know. */
+  #tellSameGeneration({ generation }: PinDocument, revision: string, source: SnapshotSource): void {
+    const previous = this.#snapshot;
+    const isComparable = source === 'provider' && previous.source === 'provider';
+    if (generation === undefined || !isComparable || generation !== previous.generation) return;
+    const text = `other content under the same $generation ${generation}`;
+    this.#context.warnings.say('PINVAULT_DOCUMENT', `generation ${revision}`, text);
+  }
+
+  /** Rows that were set aside are told once for each thing that is wrong with them. */
+  #tellRows(document: PinDocument, previous: PinDocument | undefined): void {
+    const { settings, events, warnings } = this.#context;
+    const known = new Set(previous?.badRows.map(badRowIdentity));
+    const { revision } = this.#snapshot;
+    for (const row of document.badRows) {
+      if (known.has(badRowIdentity(row))) continue;
+      warnings.say(row.code, badRowIdentity(row), `set aside in revision ${revision}: ${row.message}`);
+      events.emit({ type: 'rowRejected', resolver: settings.name, at: settings.clock.now(), revision, row });
+    }
+    for (const warning of document.warnings) warnings.say('PINVAULT_DOCUMENT', warning, warning);
+  }
+
+  #about(): { readonly resolver: string; readonly at: number; readonly snapshot: Snapshot } {
+    const { name, clock } = this.#context.settings;
+    return { resolver: name, at: clock.now(), snapshot: this.#snapshot };
+  }
+}
+
+function badRowIdentity(row: BadRow): string {
+  return `${row.key} ${row.message}`;
+}
+
+function failedRead(error: PinError): { readonly failed: true; readonly retryAfterMs?: number | undefined } {
+  return { failed: true, retryAfterMs: error instanceof PinProviderError ? error.retryAfterMs : undefined };
+}
