@@ -101,6 +101,17 @@ export abstract class PinError extends Error {
   }
 }
 
+/** What an error says behind its code: for a text that names the code already. */
+export function messageWithoutCode({
+  code,
+  message,
+}: {
+  readonly code: string;
+  readonly message: string;
+}): string {
+  return message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
+}
+
 /** One certificate of a refused chain, as it can be shown to a person. */
 export interface PresentedCertificate {
   /** `sha256/<base64>` of the certificate's public key, or why it could not be computed. */

@@ -37,6 +37,7 @@ export type { Clock, ClockTimer } from './internal/clock.js';
 export {
   findPinError,
   invalidOption,
+  messageWithoutCode,
   PinDocumentError,
   PinError,
   pinErrorCode,

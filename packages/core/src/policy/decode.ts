@@ -1,4 +1,4 @@
-import { PinDocumentError } from '../errors.js';
+import { messageWithoutCode, PinDocumentError } from '../errors.js';
 import { printable } from '../internal/text.js';
 import { type BadRow, type DocumentRow, type PinDocument, rowKey } from './document.js';
 import { type Directives, readDirective } from './directives.js';
@@ -235,13 +235,9 @@ function nothingUsable(bad: ReadonlyMap<string, BadRow>): PinDocumentError {
       hint: 'a host that wants no pins says none',
     });
   }
-  return new PinDocumentError(
-    'ERR_DOCUMENT_MALFORMED',
-    `no usable row: ${first.message.slice(first.code.length + 2)}`,
-    {
-      reason: first.reason,
-      key: first.key,
-      tokenIndex: first.tokenIndex,
-    },
-  );
+  return new PinDocumentError('ERR_DOCUMENT_MALFORMED', `no usable row: ${messageWithoutCode(first)}`, {
+    reason: first.reason,
+    key: first.key,
+    tokenIndex: first.tokenIndex,
+  });
 }

@@ -1,4 +1,4 @@
-import type { PinDocumentError, PinError } from '../errors.js';
+import { messageWithoutCode, type PinDocumentError, type PinError } from '../errors.js';
 import type { Clock, ClockTimer } from '../internal/clock.js';
 import { durationText } from '../internal/text.js';
 import { type PinEventHub, snapshotEvent } from './events.js';
@@ -94,7 +94,7 @@ export class Health {
       ...(error.key === undefined ? {} : { host: error.key }),
     };
     if (known?.revision !== revision || known.message !== error.message) {
-      const text = `revision ${revision} was refused, the last good pins stay in force: ${error.message}`;
+      const text = `revision ${revision} was refused, the last good pins stay in force: ${messageWithoutCode(error)}`;
       warnings.say(error.code, `${revision} ${error.message}`, text);
       events.emit({ type: 'documentRejected', resolver, at, revision, error });
     }

@@ -1,4 +1,10 @@
-import { PinDocumentError, PinError, PinProviderError, PinResolverError } from '../errors.js';
+import {
+  messageWithoutCode,
+  PinDocumentError,
+  PinError,
+  PinProviderError,
+  PinResolverError,
+} from '../errors.js';
 import { durationText } from '../internal/text.js';
 import { decodeDocument } from '../policy/decode.js';
 import type { BadRow, PinDocument } from '../policy/document.js';
@@ -38,6 +44,7 @@ export class PinKeeper {
   readonly #closing = new AbortController();
   #snapshot: Snapshot;
   #generationFloor: number | undefined;
+  #fallingBack: Promise<void> | undefined;
 
   constructor(snapshot: Snapshot, context: KeeperContext) {
     const { settings, events, warnings } = context;
@@ -54,7 +61,7 @@ export class PinKeeper {
       events,
       warnings,
       snapshot: () => this.#snapshot,
-      onExpired: () => void this.#fallBack(),
+      onExpired: () => this.#fallBackOnce(),
     });
     this.loop = new RefreshLoop(
       { intervalMs: refreshIntervalMs, clock, random },
@@ -183,8 +190,14 @@ export class PinKeeper {
     if (this.isClosed) return { outcome: 'failed', error };
     this.counters.readFailures += 1;
     this.health.failed(error);
-    if (this.health.state() === 'expired') void this.#fallBack();
+    if (this.health.state() === 'expired') this.#fallBackOnce();
     return { outcome: 'failed', error };
+  }
+
+  #fallBackOnce(): void {
+    this.#fallingBack ??= this.#fallBack().finally(() => {
+      this.#fallingBack = undefined;
+    });
   }
 
   async #fallBack(): Promise<void> {
@@ -228,7 +241,11 @@ export class PinKeeper {
     const { revision } = this.#snapshot;
     for (const row of document.badRows) {
       if (known.has(badRowIdentity(row))) continue;
-      warnings.say(row.code, badRowIdentity(row), `set aside in revision ${revision}: ${row.message}`);
+      warnings.say(
+        row.code,
+        badRowIdentity(row),
+        `set aside in revision ${revision}: ${messageWithoutCode(row)}`,
+      );
       events.emit({ type: 'rowRejected', resolver: settings.name, at: settings.clock.now(), revision, row });
     }
     for (const warning of document.warnings) warnings.say('PINVAULT_DOCUMENT', warning, warning);

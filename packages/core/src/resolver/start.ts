@@ -1,4 +1,4 @@
-import { PinDocumentError, PinError, PinProviderError } from '../errors.js';
+import { messageWithoutCode, PinDocumentError, PinError, PinProviderError } from '../errors.js';
 import type { Clock } from '../internal/clock.js';
 import { durationText } from '../internal/text.js';
 import { decodeDocument } from '../policy/decode.js';
@@ -108,7 +108,7 @@ function pause(clock: Clock, delayMs: number): Promise<void> {
 function explain(failure: PinError, settings: ResolverSettings): PinError {
   if (!(failure instanceof PinProviderError) || !isOutage(failure.code)) return failure;
   const { provider, retryAfterMs, detail } = failure;
-  const text = failure.message.slice(failure.code.length + 2);
+  const text = messageWithoutCode(failure);
   const waited = durationText(settings.startupTimeoutMs);
   return new PinProviderError(
     failure.code,
