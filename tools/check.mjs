@@ -5,6 +5,7 @@ import { findBannedSource } from './check-sources.mjs';
 import { runQuiet } from './commands.mjs';
 import { toolEnvironment } from './environment.mjs';
 import { binaries, root } from './paths.mjs';
+import { checkErrorsDocument } from './errors-doc.mjs';
 import { exitWith, step, StepFailed } from './steps.mjs';
 import { build, install } from './workspace.mjs';
 
@@ -21,6 +22,7 @@ const gates = [
     async () => /\d+ files in \d+ packages/.exec(await tool(binaries.turbo, 'boundaries'))?.[0],
   ],
   ['source rules', sourceRules],
+  ['docs/errors.md', checkErrorsDocument],
 ];
 
 async function publishable() {

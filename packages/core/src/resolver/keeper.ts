@@ -44,7 +44,7 @@ export class PinKeeper {
   readonly #closing = new AbortController();
   #snapshot: Snapshot;
   #generationFloor: number | undefined;
-  #fallingBack: Promise<void> | undefined;
+  #isFallingBack = false;
 
   constructor(snapshot: Snapshot, context: KeeperContext) {
     const { settings, events, warnings } = context;
@@ -195,8 +195,10 @@ export class PinKeeper {
   }
 
   #fallBackOnce(): void {
-    this.#fallingBack ??= this.#fallBack().finally(() => {
-      this.#fallingBack = undefined;
+    if (this.#isFallingBack) return;
+    this.#isFallingBack = true;
+    void this.#fallBack().finally(() => {
+      this.#isFallingBack = false;
     });
   }
 
