@@ -57,12 +57,8 @@ function checkLink(childDer: Uint8Array, issuerDer: Uint8Array): Link {
     if (!child.verify(issuer.publicKey))
       return broken('its signature is not by the key of the next certificate shown');
     const usages: readonly string[] | undefined = issuer.keyUsage;
-    if (
-      usages !== undefined &&
-      usages.length > 0 &&
-      !usages.includes(serverAuth) &&
-      !usages.includes(anyPurpose)
-    ) {
+    // An empty list allows nothing.
+    if (usages !== undefined && !usages.includes(serverAuth) && !usages.includes(anyPurpose)) {
       return broken('its issuer is not for TLS servers (extended key usage)');
     }
     if (issuerFacts.unknownCritical.length > 0)
