@@ -46,6 +46,13 @@ describe('pinvault pin <file>', () => {
     expect(listedPins(outcome)).to.deep.equal([leaf.pin, leaf.pin]);
   });
 
+  it('takes the pin of the row from the certificate, whatever key stands before it', async () => {
+    const { privateKeyPem, pin: other } = await TestKey.create('ec');
+    const outcome = await pin('odd.pem', privateKeyPem + leaf.pem);
+    expect(rowOf(outcome)).to.equal(`"${host}": "${leaf.pin}"`);
+    expect(listedPins(outcome)).to.deep.equal([leaf.pin, other]);
+  });
+
   it('keeps the wildcard of a certificate that has one', async () => {
     const wildcard = await root.issue({ hosts: ['*.pay.example.test'] });
     expect(rowOf(await pin('w.pem', wildcard.pem))).to.equal(`"*.pay.example.test": "${wildcard.pin}"`);

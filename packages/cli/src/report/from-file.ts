@@ -5,7 +5,7 @@ import type { KeyMaterial } from '../source/key-material.js';
 import { type CertificateEntry, type Entry, type PinReport, unknownHost } from './report.js';
 
 /**
- * What a file holds, in its order; the row is that of the first certificate, or of the first key where there is none.
+ * What a file holds: the certificate of the row first (or the key, where there is none), the rest in the file's order.
  *
  * @param path - safe to print
  * @throws CommandError
@@ -67,12 +67,9 @@ function algorithmOf(key: KeyObject): string {
   }
 }
 
-/** The first DNS name that a certificate is for, as the key of a row. */
+/** The first DNS name that a certificate is for, as the key of a row. Node quotes a name that could be taken for two. */
 function hostOf(certificate: X509Certificate): string {
-  const names = certificate.subjectAltName ?? '';
-  // Node quotes names that could be taken for two.
-  if (names.includes('"')) return unknownHost;
-  const name = /(?:^|, )DNS:([^,]+)/u.exec(names)?.[1] ?? '';
+  const name = /(?:^|, )DNS:([^,]+)/u.exec(certificate.subjectAltName ?? '')?.[1] ?? '';
   const wildcard = name.startsWith('*.') ? '*.' : '';
   try {
     return wildcard + normaliseHost(name.slice(wildcard.length));

@@ -22,7 +22,7 @@ export function reportText(report: PinReport, now: number): string {
 }
 
 function headline({ source, rowKey }: PinReport): string {
-  if (source.kind === 'file') return `${source.path}: not verified, read from a file. In its order:`;
+  if (source.kind === 'file') return `${source.path}: not verified, read from a file. It holds:`;
   const name = rowKey === source.host ? 'host name' : `the name ${rowKey}`;
   return `${authority(source)}, ${source.protocol}: chain and ${name} verified. The path, leaf first:`;
 }
