@@ -76,6 +76,7 @@ describe('pinvault pin <file>', () => {
       const key = await TestKey.create('ec');
       const outcome = await pin('some.key', key.privateKey.export(form as { type: 'pkcs8'; format: 'der' }));
       expect(rowOf(outcome)).to.equal(`"<host>": "${key.pin}"`);
+      expect(outcome.stdout).to.include(`"<host>#next": "${key.pin}"`);
       const scalar = key.privateKey.export({ format: 'jwk' }).d ?? '';
       expect(scalar).to.have.length(43);
       for (const secret of [

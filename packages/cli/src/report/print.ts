@@ -51,12 +51,7 @@ function endText(reason: string): string {
 
 function furtherRows(report: PinReport): string[] {
   const { source, rowKey, entries } = report;
-  const further = [
-    withRow(
-      'Before you rely on it, add a backup: the pin of a key not in use yet (pinvault pin next-key.pem).',
-      row(`${rowKey}#next`, 'sha256/<pin of the next key>'),
-    ),
-  ];
+  const further = [backupRow(rowKey, entries[0])];
   if (source.kind === 'file') return further;
   const issuer = entries[1];
   if (issuer !== undefined) {
@@ -76,6 +71,19 @@ function furtherRows(report: PinReport): string[] {
     );
   }
   return further;
+}
+
+function backupRow(rowKey: string, first: Entry): string {
+  // A bare key is mostly the one to come.
+  return first.kind === 'certificate'
+    ? withRow(
+        'Before you rely on it, add a backup: the pin of a key not in use yet (pinvault pin next-key.pem).',
+        row(`${rowKey}#next`, 'sha256/<pin of the next key>'),
+      )
+    : withRow(
+        'If it is the key to come, add it beside the row of the key in use:',
+        row(`${rowKey}#next`, first.pin),
+      );
 }
 
 function withRow(prose: string, line: string): string {
