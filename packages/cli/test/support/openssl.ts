@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Suite } from 'mocha';
 
@@ -22,26 +23,22 @@ export function describeWithOpenssl(title: string, define: (this: Suite) => void
   }
 }
 
-// As they stand in the README, but for host, port and file.
-const fromHost = `openssl s_client -connect HOST:PORT -servername NAME \\
-    -verify_hostname NAME -verify_return_error </dev/null 2>/dev/null \\
-  | openssl x509 -pubkey -noout | openssl pkey -pubin -outform der \\
-  | openssl dgst -sha256 -binary | base64`;
-const fromCertificate = `openssl x509 -in FILE -pubkey -noout \\
-  | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64`;
-const fromPrivateKey = `openssl pkey -in FILE -pubout -outform der | openssl dgst -sha256 -binary | base64`;
+// What users paste is what runs here.
+const readme = readFileSync(new URL('../../../../README.md', import.meta.url), 'utf8');
+const [fromHost = '', fromCertificate = '', fromPrivateKey = ''] =
+  /^```sh\n(openssl s_client[^`]*)```$/mu.exec(readme)?.[1]?.split('\n\n') ?? [];
 
 export async function pinOfCertificateFile(path: string): Promise<string> {
-  return shell(fromCertificate, { FILE: path });
+  return shell(fromCertificate, { 'server.pem': path });
 }
 
 export async function pinOfPrivateKeyFile(path: string): Promise<string> {
-  return shell(fromPrivateKey, { FILE: path });
+  return shell(fromPrivateKey, { 'next-key.pem': path });
 }
 
 /** @param rootPath - trusted instead of the system's, by SSL_CERT_FILE; the pipeline stays as it is */
 export async function pinOfServer(name: string, port: number, rootPath: string): Promise<string> {
-  const words = { HOST: '127.0.0.1', PORT: String(port), NAME: name };
+  const words = { 'api.example.com:443': `127.0.0.1:${String(port)}`, 'api.example.com': name };
   return shell(fromHost, words, { SSL_CERT_FILE: rootPath });
 }
 
