@@ -56,8 +56,17 @@ export class PinnedAgent extends Agent {
     // Else Node takes the name from the Host header: the pins of the host that is dialled are what counts.
     const dialled =
       options.servername === undefined ? { ...options, servername: serverName(options.host) } : options;
-    this.#dropStaleIdle(this.getName(dialled));
+    // As Node names the pool: the agent's own options go over the request's.
+    this.#dropStaleIdle(this.getName({ ...dialled, ...this.options }));
     (Agent.prototype as unknown as RequestTaker).addRequest.call(this, request, dialled, ...rest);
+  }
+
+  /** Called by Node with the connection that it has taken from the pool: a last look, should the one before it have missed. */
+  override reuseSocket(socket: Duplex, request: ClientRequest): void {
+    const connection = this.#bySocket.get(socket);
+    const reason = connection === undefined ? undefined : whyStale(this.#pins, connection);
+    if (reason === undefined) super.reuseSocket(socket, request);
+    else socket.destroy(reason);
   }
 
   /** Opens a connection that is judged in its handshake. */
@@ -121,9 +130,10 @@ export class PinnedAgent extends Agent {
   #dropIfStale(socket: Duplex): void {
     const connection = this.#bySocket.get(socket);
     if (connection === undefined || whyStale(this.#pins, connection) === undefined) return;
-    // Out of the pool first: with scheduling lifo Node would hand a destroyed socket to a request of this very tick.
-    socket.emit('agentRemove');
     socket.destroy();
+    // Node's own way out of the pool, which it takes at 'close' otherwise: in between, scheduling lifo would hand the
+    // destroyed socket to a request of this very tick.
+    socket.emit('agentRemove');
   }
 
   #sweep(): void {
