@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import https from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { findPinError } from '@pinvault/core';
 import { codeOf, host, PinnedService } from './support/pinned-service.js';
@@ -127,7 +128,7 @@ describe('PinnedAgent at a rotation', () => {
         server: { respond: (_request, answering) => void answering.writeHead(426).end() },
       });
       const sent = https.get({ host, port: service.server.port, agent: service.agent });
-      const [socket] = (await once(sent, 'socket')) as [import('node:tls').TLSSocket];
+      const [socket] = (await once(sent, 'socket')) as [TLSSocket];
       await once(socket, 'secureConnect');
       // What ws does after its handshake.
       socket.emit('agentRemove');

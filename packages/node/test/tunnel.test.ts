@@ -1,0 +1,63 @@
+import { createServer, type Server } from 'node:http';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { expect } from 'chai';
+import { codeOf, host, PinnedService } from './support/pinned-service.js';
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const hasProxyEnv = major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
+
+(hasProxyEnv ? describe : describe.skip)(
+  `PinnedAgent through a proxy${hasProxyEnv ? '' : ` (skipped: https.Agent of Node ${process.versions.node} has no proxyEnv)`}`,
+  () => {
+    let proxy: Server;
+    let service: PinnedService;
+    let tunnels = 0;
+
+    beforeEach(async () => {
+      tunnels = 0;
+      proxy = createServer();
+      proxy.on('connect', (request, client) => {
+        tunnels += 1;
+        const upstream = connect(Number(request.url?.split(':').at(-1)), '127.0.0.1', () => {
+          client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+          upstream.pipe(client).pipe(upstream);
+        });
+        upstream.on('error', () => client.destroy());
+        client.on('error', () => upstream.destroy());
+      });
+      proxy.listen(0, '127.0.0.1');
+      await once(proxy, 'listening');
+      const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+      service = await PinnedService.start({
+        agent: { proxyEnv: { HTTPS_PROXY: address, https_proxy: address } } as object,
+      });
+    });
+
+    afterEach(async () => {
+      await service.close();
+      proxy.closeAllConnections();
+      proxy.close();
+    });
+
+    it('pins the target', async () => {
+      expect(await service.get()).to.deep.equal({ status: 200, text: 'ok' });
+      expect(tunnels).to.equal(1);
+      await service.rotate({ [host]: service.newLeaf.pin });
+      const bytes = service.server.applicationBytes;
+      expect(codeOf(await service.get())).to.equal('ERR_PIN_MISMATCH');
+      expect(tunnels).to.equal(2);
+      expect(service.server.applicationBytes).to.equal(bytes);
+    });
+
+    it('drops an idle tunnel whose pin was removed, and keeps one that matches', async () => {
+      await service.get();
+      await service.rotate({ [host]: `${service.oldLeaf.pin} ${service.newLeaf.pin}` });
+      await service.get();
+      expect(tunnels).to.equal(1);
+      await service.rotate({ [host]: service.newLeaf.pin });
+      expect(service.idle).to.equal(0);
+    });
+  },
+);
