@@ -85,13 +85,11 @@ function checkedObject(raw: object, limit: number): unknown {
   let text: string | undefined;
   try {
     text = JSON.stringify(raw);
-  } catch (error) {
-    throw new PinDocumentError(
-      'ERR_DOCUMENT_MALFORMED',
-      'the document is not plain data',
-      { reason: 'bad-value' },
-      { cause: error },
-    );
+  } catch {
+    // Nothing of the error is passed on: it comes from the object, which may hold more than pins.
+    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', 'the document is not plain data', {
+      reason: 'bad-value',
+    });
   }
   refuseTooLarge(Buffer.byteLength(text ?? ''), limit);
   // Parsed again, so that what is decoded is plain data whatever the object was.

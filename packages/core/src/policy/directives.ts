@@ -24,7 +24,8 @@ export function readDirective(key: string, value: unknown, into: Directives): vo
   const label = hash === -1 ? undefined : key.slice(hash + 1);
   if (name.startsWith('$x-')) return;
   if (name === '$note') {
-    into.notes.push(typeof value === 'string' ? value : JSON.stringify(value));
+    // Not written out again: a value nested deeply enough overflows the stack.
+    into.notes.push(typeof value === 'string' ? value : '(not text)');
     return;
   }
   if (name === '$revoked') {

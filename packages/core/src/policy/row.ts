@@ -28,19 +28,15 @@ export function tokensOf(key: string, value: unknown): string[] {
   }
   if (typeof value !== 'object' || value === null)
     throw invalid(key, `the value is ${typeName(value)}, not text`);
-  const tokens: string[] = [];
-  for (const [name, part] of Object.entries(value)) {
+  return Object.entries(value).flatMap(([name, part]: [string, unknown]) => {
     if (name === 'pins') {
-      tokens.push(
-        ...tokensOf(key, typeof part === 'string' || Array.isArray(part) ? part : wrongPart(key, name)),
-      );
-    } else if (name === 'mode' || name === 'until' || name === 'review') {
-      tokens.push(`${name}=${typeof part === 'string' ? part : wrongPart(key, name)}`);
-    } else {
-      throw invalid(key, `unknown member "${printable(name, 40)}"`, undefined, 'pins, mode, until, review');
+      return tokensOf(key, typeof part === 'string' || Array.isArray(part) ? part : wrongPart(key, name));
     }
-  }
-  return tokens;
+    if (name === 'mode' || name === 'until' || name === 'review') {
+      return [`${name}=${typeof part === 'string' ? part : wrongPart(key, name)}`];
+    }
+    throw invalid(key, `unknown member "${printable(name, 40)}"`, undefined, 'pins, mode, until, review');
+  });
 }
 
 function wrongPart(key: string, name: string): never {

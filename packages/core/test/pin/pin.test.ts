@@ -33,7 +33,7 @@ describe('a pin', () => {
 
   it('is refused with one character less or more', () => {
     fc.assert(
-      fc.property(digest, fc.nat(43), (bytes, at) => {
+      fc.property(digest, fc.nat(42), (bytes, at) => {
         const base64 = bytes.toString('base64').slice(0, 43);
         thrownBy(
           () => Pin.parse(`sha256/${base64.slice(0, at)}${base64.slice(at + 1)}`),
