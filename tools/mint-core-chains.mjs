@@ -261,6 +261,8 @@ keep(
   }),
 );
 
+keep('empty subject', await createSelfSigned({ ...dates, subject: '', hosts: [host] }));
+
 const file = join(root, 'packages/core/test/fixtures/chains.json');
 const about =
   'Written by tools/mint-core-chains.mjs. DER as base64; `shown` names the certificates that Node shows, leaf first.';

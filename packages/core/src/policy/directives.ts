@@ -1,4 +1,5 @@
 import { PinDocumentError } from '../errors.js';
+import { expected } from '../internal/expected.js';
 import { printable } from '../internal/text.js';
 import type { RevokedPin } from './document.js';
 import { parseToken, tokensOf } from './row.js';
@@ -78,8 +79,8 @@ function readRevoked(key: string, label: string | undefined, value: unknown, int
   try {
     tokens = tokensOf(key, value);
   } catch (error) {
-    if (!(error instanceof PinDocumentError)) throw error;
-    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', error.summary, { reason: error.reason, key });
+    const { summary, reason } = expected(error, PinDocumentError);
+    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', summary, { reason, key });
   }
   if (tokens.length === 0) throw badDirective(key, 'is empty', 'delete the row to revoke nothing');
   tokens.forEach((token, index) => {
@@ -91,9 +92,8 @@ function readRevoked(key: string, label: string | undefined, value: unknown, int
         ...(label === undefined ? {} : { label }),
       });
     } catch (error) {
-      if (!(error instanceof PinDocumentError)) throw error;
-      const { reason, tokenIndex, hint } = error;
-      throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', error.summary, {
+      const { summary, reason, tokenIndex, hint } = expected(error, PinDocumentError);
+      throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', summary, {
         reason,
         key,
         tokenIndex,

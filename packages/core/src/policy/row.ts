@@ -1,4 +1,5 @@
 import { PinDocumentError, type PinDocumentErrorCode } from '../errors.js';
+import { expected } from '../internal/expected.js';
 import { printable } from '../internal/text.js';
 import { Pin, PinSyntaxError } from '../pin/pin.js';
 import type { DocumentRow, EnforcementMode, PinEntry } from './document.js';
@@ -61,9 +62,9 @@ function split(key: string, value: string): string[] {
 }
 
 function readTokens(key: string, tokens: readonly string[]): RowValue {
-  if (tokens.length === 0)
+  const [only] = tokens;
+  if (only === undefined)
     throw invalid(key, 'the value is empty', undefined, 'a host that wants no pins says none');
-  const only = tokens[0] ?? '';
   if (tokens.includes('none') || tokens.includes('block')) {
     if (tokens.length === 1) return { rule: only as 'none' | 'block', pins: [] };
     throw invalid(key, 'none and block stand alone');
@@ -129,15 +130,15 @@ export function parseToken(key: string, token: string, index: number): Pin {
   try {
     return Pin.parse(token);
   } catch (error) {
-    if (!(error instanceof PinSyntaxError)) throw error;
+    const { summary, hint } = expected(error, PinSyntaxError);
     throw new PinDocumentError(
       'ERR_PIN_SYNTAX',
-      `row "${printable(key, 120)}", token ${index + 1} ("${printable(token, 16)}"): ${error.summary}`,
+      `row "${printable(key, 120)}", token ${index + 1} ("${printable(token, 16)}"): ${summary}`,
       {
         reason: 'bad-pin',
         key,
         tokenIndex: index,
-        hint: pastedDocument(token) ? 'a whole document in one row? each host is a row' : error.hint,
+        hint: pastedDocument(token) ? 'a whole document in one row? each host is a row' : hint,
       },
     );
   }

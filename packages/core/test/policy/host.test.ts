@@ -47,6 +47,7 @@ describe('a host', () => {
     ['more than 253 characters', `${'a.'.repeat(130)}test`],
     ['more than 253 characters, with capitals', `${'A.'.repeat(130)}test`],
     ['A-labels that decode to nothing', 'xn--a'],
+    ['two dots beside A-labels that decode to nothing', 'xn--a..b'],
     ['an asterisk', '*.example.com'],
     ['an apostrophe', "o'neill.test"],
   ] as const) {

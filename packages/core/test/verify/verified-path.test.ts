@@ -44,6 +44,10 @@ describe('a subject', () => {
     expect(subjectText(derOf('leaf'))).to.equal('CN=leaf');
   });
 
+  it('that is empty says so', () => {
+    expect(subjectText(derOf('empty subject'))).to.equal('(no subject)');
+  });
+
   it('of bytes that Node cannot read is an error of Node', () => {
     expect(() => subjectText(unsignedCertificate())).to.throw(Error);
   });
