@@ -85,7 +85,7 @@ export class PinResolver implements AsyncDisposable {
     try {
       started = await startSnapshot(settings);
     } catch (error) {
-      await Promise.allSettled([settings.provider.close?.(), settings.fallback?.close?.()]);
+      await closeProviders(settings);
       throw error;
     }
     const resolver = new PinResolver(settings, started.snapshot, events, warnings);
@@ -243,7 +243,7 @@ export class PinResolver implements AsyncDisposable {
     this.#keeper.stop();
     this.#events.emit({ type: 'close', resolver: this.name, at: this.#settings.clock.now() });
     this.#events.clear();
-    await Promise.allSettled([this.#settings.provider.close?.(), this.#settings.fallback?.close?.()]);
+    await closeProviders(this.#settings);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -260,4 +260,9 @@ export class PinResolver implements AsyncDisposable {
       error,
     });
   }
+}
+
+/** Whatever a provider does when it is closed, also a throw that is no rejection, is its own affair. */
+async function closeProviders({ provider, fallback }: ResolverSettings): Promise<void> {
+  await Promise.allSettled([provider, fallback].map(async (each) => each?.close?.()));
 }

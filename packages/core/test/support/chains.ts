@@ -37,7 +37,7 @@ export function pinOf(name: string): string {
   return Pin.parse(`spki-sha256:${spkiHexByNode(derOf(name))}`).toString();
 }
 
-export function spkiHexByNode(der: Uint8Array): string {
+function spkiHexByNode(der: Uint8Array): string {
   const spki = new X509Certificate(der).publicKey.export({ type: 'spki', format: 'der' });
   return createHash('sha256').update(spki).digest('hex');
 }

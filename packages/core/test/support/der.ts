@@ -1,5 +1,5 @@
 /** One DER element; `tag` is the identifier octet. */
-export function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(parts);
   const { length } = content;
   const octets =
