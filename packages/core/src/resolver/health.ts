@@ -33,7 +33,6 @@ export class Health {
   #lastError: ErrorSummary | undefined;
   #lastRejected: RejectedSummary | undefined;
   #timer: ClockTimer | undefined;
-  #isStopped = false;
 
   constructor(context: HealthContext) {
     this.#context = context;
@@ -104,8 +103,6 @@ export class Health {
 
   /** Tells when the state is another than was told last, and comes back when the clock alone will change it. */
   tell(): void {
-    // What was under way at close() may still fail: nobody wants to know, and no timer may come of it.
-    if (this.#isStopped) return;
     const { freshness, warnings, snapshot } = this.#context;
     const state = this.state();
     const ageMs = freshness.ageMs();
@@ -132,7 +129,6 @@ export class Health {
 
   /** Nothing is told any more. */
   stop(): void {
-    this.#isStopped = true;
     this.#timer?.cancel();
   }
 

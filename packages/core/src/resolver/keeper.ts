@@ -229,6 +229,7 @@ export class PinKeeper {
       this.#adopt(document, result.revision, 'fallback');
       this.health.tell();
     } catch (error) {
+      // What close() has ended tells nobody, and sets no timer.
       if (!this.isClosed) this.health.failed(error as PinError);
     }
   }

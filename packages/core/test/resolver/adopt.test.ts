@@ -61,6 +61,11 @@ describe('a bad row', () => {
     expect(inForce(document, 'a.test')).to.deep.equal([one, two]);
   });
 
+  it('does not bring back a row that was deleted beside it', () => {
+    const document = adopt({ 'a.test#x': 'nonsense', 'b.test': one }, { 'a.test#x': one, 'a.test#y': two });
+    expect(inForce(document, 'a.test')).to.deep.equal([one]);
+  });
+
   it('keeps pins also beside a row that says none: the stricter side holds', () => {
     const document = adopt({ 'a.test': 'none', 'a.test#x': 'nonsense' }, { 'b.test': one, 'a.test#x': two });
     expect(inForce(document, 'a.test')).to.deep.equal([two]);

@@ -160,10 +160,14 @@ describe("onExpired: 'fallback'", () => {
       { fallback, maxStaleMs: 600_000, onExpired: 'fallback' },
     );
     provider.answer(down);
+    const errorsAtRotation: unknown[] = [];
+    resolver.on('rotate', () => errorsAtRotation.push(resolver.status().lastError?.code));
     await clock.advance(600_000);
     expect(fallback.reads).to.equal(0);
     await clock.advance(300_001);
     expect(resolver.status()).to.include({ state: 'stale', source: 'fallback', provider: 'env' });
+    expect(errorsAtRotation).to.deep.equal([down.code]);
+    expect(eventsNamed(events, 'recovered')).to.deep.equal([]);
     expect(resolver.checkServerIdentity(host, peer)).to.equal(undefined);
     expect(resolver.checkServerIdentity(host, lonePeer('key ec'))).to.have.property(
       'code',
@@ -173,6 +177,45 @@ describe("onExpired: 'fallback'", () => {
     provider.publish({ [host]: other });
     await clock.advance(300_000);
     expect(resolver.status()).to.include({ state: 'fresh', source: 'provider', revision: '2' });
+  });
+
+  it('serves also where the provider answers with refused documents until then', async () => {
+    const fallback = new TestProvider(document, 'env');
+    const options = { fallback, maxStaleMs: 600_000, onExpired: 'fallback' } as const;
+    const { resolver, provider, clock } = await startResolver(document, options);
+    provider.publish('{');
+    await clock.advance(600_001);
+    expect(resolver.status()).to.include({ state: 'stale', source: 'fallback' });
+  });
+
+  it('opens no way back below the generation that the provider had', async () => {
+    const fallback = new TestProvider(document, 'env');
+    const options = { fallback, maxStaleMs: 600_000, onExpired: 'fallback' } as const;
+    const { resolver, provider, clock, events } = await startResolver(
+      { ...document, $generation: 5 },
+      options,
+    );
+    provider.answer(down);
+    await clock.advance(900_001);
+    expect(resolver.snapshot.source).to.equal('fallback');
+    provider.publish({ [host]: other, $generation: 4 });
+    await resolver.refresh();
+    expect(onlyEvent(events, 'documentRejected').error.code).to.equal('ERR_DOCUMENT_ROLLBACK');
+    expect(resolver.snapshot.source).to.equal('fallback');
+    provider.publish({ [host]: other, $generation: 5 });
+    await resolver.refresh();
+    expect(resolver.snapshot).to.include({ source: 'provider', generation: 5 });
+  });
+
+  it('does not let "unchanged" confirm the pins of the fallback', async () => {
+    const fallback = new TestProvider(document, 'env');
+    const options = { fallback, maxStaleMs: 600_000, onExpired: 'fallback' } as const;
+    const { resolver, provider, clock } = await startResolver(document, options);
+    provider.answer(down);
+    await clock.advance(900_001);
+    provider.answer({ unchanged: true, revision: '1' });
+    expect((await resolver.refresh()).outcome).to.equal('failed');
+    expect(resolver.status()).to.include({ state: 'stale', source: 'fallback' });
   });
 
   it('leaves everything refused where the fallback cannot be read either', async () => {

@@ -105,15 +105,18 @@ describe('the refresh loop', () => {
     expect(loop.clock.delays[0]).to.be.at.most(50);
   });
 
-  it('leaves a store alone for as long as it asks', async () => {
+  it('leaves a store alone for as long as it asks, up to five minutes', async () => {
     const loop = startLoop();
     loop.answer = { failed: true, retryAfterMs: 90_000 };
     await loop.loop.run();
     expect(loop.clock.delays).to.deep.equal([90_000]);
+    loop.answer = { failed: true, retryAfterMs: 86_400_000 };
+    await loop.loop.run();
+    expect(loop.clock.delays).to.deep.equal([300_000]);
     loop.answer = { failed: true, retryAfterMs: 1 };
     loop.random = 0.5;
     await loop.loop.run();
-    expect(loop.clock.delays).to.deep.equal([1_000]);
+    expect(loop.clock.delays).to.deep.equal([2_000]);
   });
 
   it('lets one read at a time be under way, and joins those who ask', async () => {

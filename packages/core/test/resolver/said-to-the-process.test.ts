@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { PinProviderError } from '#src/errors.js';
 import { host, lonePeer, pinOf, testTime } from '../support/chains.js';
-import { FakeClock } from '../support/fake-clock.js';
+import { FakeClock, settle } from '../support/fake-clock.js';
 import { TestProvider } from '../support/providers.js';
 import { startResolver } from '../support/resolvers.js';
 import { warningsDuring } from '../support/warnings.js';
@@ -139,7 +139,7 @@ describe('what nobody listens to is said to the process, once:', () => {
     expect(codes).to.deep.equal(['PINVAULT_FALLBACK']);
   });
 
-  it('a listener that throws, once for each thing that it throws', async () => {
+  it('a listener that throws, or rejects, once for each thing', async () => {
     const codes = await codesOf(async (warnings) => {
       const { resolver } = await startResolver(document, { warnings });
       for (const thrown of [new Error('a'), new Error('a'), 'text']) {
@@ -148,9 +148,11 @@ describe('what nobody listens to is said to the process, once:', () => {
           throw thrown;
         });
       }
+      resolver.on('mismatch', () => Promise.reject(new RangeError('b')) as unknown as undefined);
       resolver.checkServerIdentity(host, lonePeer('key ec'));
       resolver.checkServerIdentity(host, lonePeer('key ec'));
+      await settle();
     });
-    expect(codes).to.deep.equal(['PINVAULT_LISTENER', 'PINVAULT_LISTENER']);
+    expect(codes).to.deep.equal(['PINVAULT_LISTENER', 'PINVAULT_LISTENER', 'PINVAULT_LISTENER']);
   });
 });
