@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import {
   findPinError,
   invalidOption,
+  messageWithoutCode,
   PinDocumentError,
   PinError,
   pinErrorCode,
@@ -108,6 +109,11 @@ describe('an error', () => {
     const cause = new Error('sanitised');
     expect(new PinProviderError('ERR_PROVIDER_DENIED', 'x', { provider: 'v', cause }).cause).to.equal(cause);
     expect('cause' in new PinProviderError('ERR_PROVIDER_DENIED', 'x', { provider: 'v' })).to.equal(false);
+  });
+
+  it('has a text without its code, for those who name the code themselves', () => {
+    expect(messageWithoutCode(mismatch)).to.equal('a.test:443: no pin matched');
+    expect(messageWithoutCode({ code: 'ERR_PIN_SYNTAX', message: 'no pin' })).to.equal('no pin');
   });
 
   it("about a caller's own mistake is a TypeError that names the option", () => {
