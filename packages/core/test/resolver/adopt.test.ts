@@ -147,6 +147,32 @@ describe('a required host', () => {
     );
   });
 
+  for (const [title, row] of [
+    ['says none', 'none'],
+    ['is only in report mode', `${two} mode=report`],
+  ] as const) {
+    it(`without a port keeps its pins on a port whose new row ${title}, read after read`, () => {
+      const required = [parseTarget('a.test')];
+      const next = decodeDocument({ 'a.test': one, 'a.test:443': row, 'b.test:8443': 'none' });
+      let document = decodeDocument({ 'a.test': one, 'b.test': two });
+      for (let read = 0; read < 2; read += 1) {
+        document = adoptDocument(next, document, required);
+        expect(inForce(document, 'a.test:443')).to.deep.equal([one]);
+        expect(inForce(document, 'a.test:8443')).to.deep.equal([one]);
+        expect(document.badRows.map(({ pattern }) => pattern)).to.deep.equal(['a.test:443']);
+      }
+    });
+  }
+
+  it('without a port may have a port that never was pinned, or gets other pins', () => {
+    const first = { 'a.test': one, 'a.test:8443': 'none' };
+    expect(inForce(adopt(first, undefined, ['a.test']), 'a.test:8443')).to.equal('none');
+    expect(inForce(adopt({ ...first, 'b.test': two }, first, ['a.test']), 'a.test:8443')).to.equal('none');
+    const moved = adopt({ 'a.test': one, 'a.test:443': two, 'a.test:1': 'block' }, first, ['a.test']);
+    expect(inForce(moved, 'a.test:443')).to.deep.equal([two]);
+    expect(inForce(moved, 'a.test:1')).to.equal('block');
+  });
+
   it('that was not required and pinned before cannot be kept', () => {
     thrownBy(
       () => adopt({ 'b.test': two }, { 'b.test': two }, ['a.test']),
