@@ -3,9 +3,16 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findBannedSource } from './check-sources.mjs';
 import { capture } from './commands.mjs';
+import { findUncovered } from './coverage.mjs';
 import { toolEnvironment } from './environment.mjs';
 import { binaries, root } from './paths.mjs';
-import { plantedInnocent, plantedLint, plantedSource } from './planted-violations.mjs';
+import {
+  innocentCoverage,
+  plantedCoverage,
+  plantedInnocent,
+  plantedLint,
+  plantedSource,
+} from './planted-violations.mjs';
 import { StepFailed } from './steps.mjs';
 
 /**
@@ -20,10 +27,11 @@ export async function checkGates() {
       ...(await blindLint(folder)),
       ...(await blindSources(folder)),
       ...(await blindCommands(folder)),
+      ...blindCoverage(),
     ];
     if (blind.length > 0)
       throw new StepFailed(`a gate does not see what was planted for it:\n${blind.join('\n')}`);
-    return `${plantedLint.length + plantedSource.length + gateCommands(folder).length} seen`;
+    return `${plantedLint.length + plantedSource.length + plantedCoverage.length + gateCommands(folder).length} seen`;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -114,4 +122,14 @@ async function blindCommands(folder) {
     if (exitCode === 0 || !says.test(output)) blind.push(`${gate}: exit code ${exitCode}\n${output}`);
   }
   return blind;
+}
+
+function blindCoverage() {
+  const blind = plantedCoverage.filter(
+    ({ summary, says }) => !findUncovered(summary).some((text) => says.test(text)),
+  );
+  return [
+    ...blind.map(({ says }) => `coverage: nothing said that matches ${says}`),
+    ...findUncovered(innocentCoverage).map((text) => `coverage: an innocent summary is accused: ${text}`),
+  ];
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { checkGates } from './check-gates.mjs';
 import { findBannedSource } from './check-sources.mjs';
 import { runQuiet } from './commands.mjs';
+import { checkCoverage } from './coverage.mjs';
 import { toolEnvironment } from './environment.mjs';
 import { binaries, root } from './paths.mjs';
 import { checkErrorsDocument } from './errors-doc.mjs';
@@ -23,6 +24,7 @@ const gates = [
   ],
   ['source rules', sourceRules],
   ['docs/errors.md', checkErrorsDocument],
+  ["coverage of the core's unit tests", checkCoverage],
 ];
 
 async function publishable() {

@@ -6,6 +6,7 @@ export const cacheFolder = join(root, '.cache');
 
 /** The script behind a command of node_modules/.bin: run with our own Node, so that no shell shim chooses another. */
 export const binaries = {
+  c8: join(root, 'node_modules/c8/bin/c8.js'),
   knip: join(root, 'node_modules/knip/bin/knip.js'),
   mocha: join(root, 'node_modules/mocha/bin/mocha.js'),
   oxlint: join(root, 'node_modules/oxlint/bin/oxlint'),

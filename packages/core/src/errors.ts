@@ -93,7 +93,7 @@ export abstract class PinError extends Error {
 
   /** Whether a value is an error of pinvault, also one from another copy of the package. Never throws. */
   static isPinError(this: void, error: unknown): error is PinError {
-    return typeof error === 'object' && error !== null && Reflect.get(error, marker) === true;
+    return typeof error === 'object' && error !== null && read(error, marker) === true;
   }
 
   toJSON(): Record<string, unknown> {
@@ -285,29 +285,47 @@ export function invalidOption(
   return Object.assign(error, { code: 'ERR_INVALID_OPTION' as const });
 }
 
-// fetch, axios, mongodb and AggregateErrors nest; more than this is a cycle or nonsense.
-const maxDepth = 16;
+// fetch, axios, mongodb and AggregateErrors nest; more than this is nonsense.
+const maxNested = 256;
+
+/** The error and all that is nested in it through `cause` and `errors`, outermost first, each once. Never throws. */
+function* nestedErrors(error: unknown): Generator<object> {
+  const pending: unknown[] = [error];
+  const seen = new Set<object>();
+  for (let next = pending.shift(); seen.size < maxNested; next = pending.shift()) {
+    if (typeof next === 'object' && next !== null && !seen.has(next)) {
+      seen.add(next);
+      yield next;
+      pending.push(read(next, 'cause'), ...listedErrors(next));
+    }
+    if (pending.length === 0) return;
+  }
+}
+
+function listedErrors(error: object): readonly unknown[] {
+  try {
+    const errors = read(error, 'errors');
+    return Array.isArray(errors) ? errors.slice(0, maxNested) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** A property of a foreign error: its getter may throw. */
+function read(error: object, name: PropertyKey): unknown {
+  try {
+    return Reflect.get(error, name);
+  } catch {
+    return undefined;
+  }
+}
 
 /**
  * Finds the error of pinvault in an error that a client wrapped around it, through `cause` and `errors`.
  * Never throws.
  */
 export function findPinError(error: unknown): PinError | undefined {
-  const pending: { value: unknown; depth: number }[] = [{ value: error, depth: 0 }];
-  for (let next = pending.shift(); next !== undefined; next = pending.shift()) {
-    const { value, depth } = next;
-    if (PinError.isPinError(value)) return value;
-    if (typeof value !== 'object' || value === null || depth === maxDepth) continue;
-    try {
-      const { cause, errors } = value as { cause?: unknown; errors?: unknown };
-      pending.push({ value: cause, depth: depth + 1 });
-      if (Array.isArray(errors)) {
-        for (const nested of errors.slice(0, maxDepth)) pending.push({ value: nested, depth: depth + 1 });
-      }
-    } catch {
-      // A getter of a foreign error threw: there is nothing of ours behind it.
-    }
-  }
+  for (const nested of nestedErrors(error)) if (PinError.isPinError(nested)) return nested;
   return undefined;
 }
 
@@ -318,16 +336,13 @@ export function findPinError(error: unknown): PinError | undefined {
 export function pinErrorCode(error: unknown): PinErrorCode | 'ERR_INVALID_OPTION' | undefined {
   const found = findPinError(error);
   if (found !== undefined) return found.code;
-  if (typeof error !== 'object' || error === null) return undefined;
-  try {
-    const { code, message } = error as { code?: unknown; message?: unknown };
-    for (const text of [code, message]) {
+  for (const nested of nestedErrors(error)) {
+    for (const text of [read(nested, 'code'), read(nested, 'message')]) {
       if (typeof text !== 'string') continue;
-      const word = /\bERR_(?:PIN|DOCUMENT|PROVIDER|RESOLVER|INVALID)_[A-Z_]+\b/.exec(text)?.[0];
-      if (word !== undefined && Object.hasOwn(knownCodes, word)) return word as PinErrorCode;
+      for (const [word] of text.matchAll(/\bERR_[A-Z]+_[A-Z_]+\b/gu)) {
+        if (Object.hasOwn(knownCodes, word)) return word as PinErrorCode;
+      }
     }
-  } catch {
-    // As above.
   }
   return undefined;
 }

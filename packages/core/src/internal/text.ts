@@ -3,8 +3,13 @@ export function printable(text: string, maxLength = 256): string {
   const bounded = text.length > maxLength ? `${text.slice(0, maxLength - 1)}…` : text;
   return bounded.replaceAll(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
-    (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+    (character) => `\\u${codePointHex(character).toLowerCase()}`,
   );
+}
+
+/** `200B`: the code point of a character, as Unicode's tables write it. */
+export function codePointHex(character: string): string {
+  return Number(character.codePointAt(0)).toString(16).toUpperCase().padStart(4, '0');
 }
 
 /** A duration for people: `850 ms`, `14 s`, `3 min`, `5 h`, `2 d`. */

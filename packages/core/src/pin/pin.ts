@@ -99,10 +99,10 @@ function encodedPart(text: string): string {
     // curl writes two slashes; a digest may begin with one itself. Only one reading is 32 bytes.
     return own.startsWith('/') && !isDigest(own) ? own.slice(1) : own;
   }
-  const header = /^pin-sha256=("?)(.*)\1$/su.exec(text);
-  if (header !== null) return header[2] ?? '';
-  if (/^(?:md5|sha-?1|sha-?224|sha-?384|sha-?512|sha3[^/:=]*)[/:=]/iu.test(text)) {
-    const algorithm = /^[^/:=]*/u.exec(text)?.[0] ?? '';
+  const header = /^pin-sha256=("?)(.*)\1$/su.exec(text)?.[2];
+  if (header !== undefined) return header;
+  const algorithm = /^(?:md5|sha-?1|sha-?224|sha-?384|sha-?512|sha3[^/:=]*)(?=[/:=])/iu.exec(text)?.[0];
+  if (algorithm !== undefined) {
     throw new PinSyntaxError(
       'unsupported-algorithm',
       `${algorithm} is not supported`,

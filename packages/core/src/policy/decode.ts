@@ -1,4 +1,5 @@
 import { messageWithoutCode, PinDocumentError } from '../errors.js';
+import { expected } from '../internal/expected.js';
 import { printable } from '../internal/text.js';
 import { type BadRow, type DocumentRow, type PinDocument, rowKey } from './document.js';
 import { type Directives, readDirective } from './directives.js';
@@ -43,8 +44,7 @@ export function decodeDocument(
     try {
       rows.set(identity, Object.freeze({ ...place, ...parseRowValue(key, rowValue) }));
     } catch (error) {
-      if (!(error instanceof PinDocumentError)) throw error;
-      bad.set(identity, badRow(place, key, error));
+      bad.set(identity, badRow(place, key, expected(error, PinDocumentError)));
     }
   }
   const warnings = settleContradictions(rows, bad, written);
@@ -85,13 +85,11 @@ function checkedObject(raw: object, limit: number): unknown {
   let text: string | undefined;
   try {
     text = JSON.stringify(raw);
-  } catch (error) {
-    throw new PinDocumentError(
-      'ERR_DOCUMENT_MALFORMED',
-      'the document is not plain data',
-      { reason: 'bad-value' },
-      { cause: error },
-    );
+  } catch {
+    // Nothing of the error is passed on: it comes from the object, which may hold more than pins.
+    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', 'the document is not plain data', {
+      reason: 'bad-value',
+    });
   }
   refuseTooLarge(Buffer.byteLength(text ?? ''), limit);
   // Parsed again, so that what is decoded is plain data whatever the object was.
@@ -147,10 +145,10 @@ function readKey(key: string, value: unknown): { pattern: string; label?: string
     const pattern = parseHostPattern(host).text;
     return hash === -1 ? { pattern } : { pattern, label: key.slice(hash + 1) };
   } catch (error) {
-    if (!(error instanceof HostSyntaxError)) throw error;
+    const { problem } = expected(error, HostSyntaxError);
     throw new PinDocumentError(
       'ERR_DOCUMENT_MALFORMED',
-      `the key "${printable(key, 120)}" is no host pattern: ${error.problem}`,
+      `the key "${printable(key, 120)}" is no host pattern: ${problem}`,
       {
         reason: 'bad-key',
         key,
@@ -161,15 +159,11 @@ function readKey(key: string, value: unknown): { pattern: string; label?: string
 }
 
 function doubledKey(key: string, other: string): PinDocumentError {
-  const same =
-    key === other
-      ? `"${printable(key, 80)}"`
-      : `"${printable(other, 80)}" and "${printable(key, 80)}" are one host and`;
-  return new PinDocumentError('ERR_DOCUMENT_MALFORMED', `${same} stand twice`, {
-    reason: 'duplicate-key',
-    key,
-    hint: 'a second row for a host takes a label: host#next',
-  });
+  return new PinDocumentError(
+    'ERR_DOCUMENT_MALFORMED',
+    `"${printable(other, 80)}" and "${printable(key, 80)}" are one host`,
+    { reason: 'duplicate-key', key, hint: 'a second row for a host takes a label: host#next' },
+  );
 }
 
 function badRow(place: { pattern: string; label?: string }, key: string, error: PinDocumentError): BadRow {
@@ -191,23 +185,23 @@ function settleContradictions(
   written: ReadonlyMap<string, string>,
 ): string[] {
   const warnings: string[] = [];
-  const byPattern = new Map<string, DocumentRow[]>();
-  for (const row of rows.values()) {
+  const byPattern = new Map<string, { key: string; identity: string; row: DocumentRow }[]>();
+  for (const [identity, key] of written) {
+    const row = rows.get(identity);
+    if (row === undefined) continue;
     const group = byPattern.get(row.pattern);
-    if (group === undefined) byPattern.set(row.pattern, [row]);
-    else group.push(row);
+    if (group === undefined) byPattern.set(row.pattern, [{ key, identity, row }]);
+    else group.push({ key, identity, row });
   }
   for (const [pattern, group] of byPattern) {
     if (group.length === 1) continue;
-    const holds = group.some((row) => row.rule === 'block')
+    const holds = group.some(({ row }) => row.rule === 'block')
       ? 'block'
-      : group.some((row) => row.rule === 'pins')
+      : group.some(({ row }) => row.rule === 'pins')
         ? 'pins'
         : 'none';
-    for (const row of group) {
+    for (const { key, identity, row } of group) {
       if (row.rule === holds) continue;
-      const identity = rowKey(row);
-      const key = written.get(identity) ?? identity;
       const error = new PinDocumentError(
         'ERR_PIN_ROW_INVALID',
         `row "${printable(key, 120)}": ${row.rule} beside ${holds} for the same host; ${holds} holds`,
@@ -219,7 +213,7 @@ function settleContradictions(
         badRow({ pattern, ...(row.label === undefined ? {} : { label: row.label }) }, key, error),
       );
     }
-    const modes = new Set(group.map((row) => row.mode).filter((mode) => mode !== undefined));
+    const modes = new Set(group.map(({ row }) => row.mode).filter((mode) => mode !== undefined));
     if (modes.size > 1)
       warnings.push(`rows of "${pattern}" say both mode=enforce and mode=report; enforce holds`);
   }

@@ -1,4 +1,5 @@
 import { PinDocumentError } from '../errors.js';
+import { expected } from '../internal/expected.js';
 import { printable } from '../internal/text.js';
 import type { RevokedPin } from './document.js';
 import { parseToken, tokensOf } from './row.js';
@@ -24,7 +25,8 @@ export function readDirective(key: string, value: unknown, into: Directives): vo
   const label = hash === -1 ? undefined : key.slice(hash + 1);
   if (name.startsWith('$x-')) return;
   if (name === '$note') {
-    into.notes.push(typeof value === 'string' ? value : JSON.stringify(value));
+    // Not written out again: a value nested deeply enough overflows the stack.
+    into.notes.push(typeof value === 'string' ? value : '(not text)');
     return;
   }
   if (name === '$revoked') {
@@ -77,8 +79,8 @@ function readRevoked(key: string, label: string | undefined, value: unknown, int
   try {
     tokens = tokensOf(key, value);
   } catch (error) {
-    if (!(error instanceof PinDocumentError)) throw error;
-    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', error.summary, { reason: error.reason, key });
+    const { summary, reason } = expected(error, PinDocumentError);
+    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', summary, { reason, key });
   }
   if (tokens.length === 0) throw badDirective(key, 'is empty', 'delete the row to revoke nothing');
   tokens.forEach((token, index) => {
@@ -90,9 +92,8 @@ function readRevoked(key: string, label: string | undefined, value: unknown, int
         ...(label === undefined ? {} : { label }),
       });
     } catch (error) {
-      if (!(error instanceof PinDocumentError)) throw error;
-      const { reason, tokenIndex, hint } = error;
-      throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', error.summary, {
+      const { summary, reason, tokenIndex, hint } = expected(error, PinDocumentError);
+      throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', summary, {
         reason,
         key,
         tokenIndex,

@@ -26,9 +26,6 @@ export function parseHostPattern(text: string): HostPattern {
   if (text === '*') return catchAll;
   const { host, port } = isIPv6(text) ? { host: text } : splitPort(text);
   if (host === '*') throw new HostSyntaxError(text, 'the catch-all * takes no port');
-  if (host.includes(':') && !host.startsWith('[') && port !== undefined) {
-    throw new HostSyntaxError(text, 'an IPv6 address with a port is written [address]:port');
-  }
   const kind = host.startsWith('**.') ? 'any-depth' : host.startsWith('*.') ? 'one-label' : 'exact';
   const written = kind === 'any-depth' ? host.slice(3) : kind === 'one-label' ? host.slice(2) : host;
   if (written === '') throw new HostSyntaxError(text, 'nothing after the wildcard');

@@ -1,6 +1,6 @@
 import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
-import { printable } from '../internal/text.js';
+import { codePointHex, printable } from '../internal/text.js';
 
 /** Thrown for a text that is no host name; `problem` is one clause for people. */
 export class HostSyntaxError extends Error {
@@ -69,8 +69,7 @@ function canonicalIPv6(address: string): string {
 function refuseOddCharacters(host: string): void {
   const odd = /[^\p{L}\p{M}\p{N}._\-\u3002\uff0e\uff61]/u.exec(host)?.[0];
   if (odd === undefined) return;
-  const codePoint = (odd.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
-  throw new HostSyntaxError(host, `character U+${codePoint} in a host name`);
+  throw new HostSyntaxError(host, `character U+${codePointHex(odd)} in a host name`);
 }
 
 /** A host with the port that is dialled, where it is known. */

@@ -1,5 +1,5 @@
 import { PinDocumentError } from '../errors.js';
-import { printable } from '../internal/text.js';
+import { codePointHex, printable } from '../internal/text.js';
 
 const characterNames: Readonly<Record<string, string>> = {
   '\u00a0': 'no-break space',
@@ -24,9 +24,9 @@ export function findOddCharacter(
   for (const match of text.matchAll(odd)) {
     const character = match[0];
     if (character === ' ' || allowed.includes(character)) continue;
-    const codePoint = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+    const codePoint = `U+${codePointHex(character)}`;
     const name = characterNames[character];
-    return { name: name === undefined ? `U+${codePoint}` : `${name} U+${codePoint}`, position: match.index };
+    return { name: name === undefined ? codePoint : `${name} ${codePoint}`, position: match.index };
   }
   return undefined;
 }
@@ -90,7 +90,7 @@ interface Slip {
 function findSlip(text: string): Slip {
   let comma: number | undefined;
   for (let position = 0; position < text.length; position += 1) {
-    const character = text[position] ?? '';
+    const character = text.charAt(position);
     if (character === '"') {
       const end = endOfString(text, position);
       const control = /[\u0000-\u001f]/u.exec(text.slice(position + 1, end));
@@ -164,7 +164,7 @@ function refuseDoubledKeys(text: string): void {
 
 function isFollowedByColon(text: string, start: number): boolean {
   let cursor = start;
-  while (' \t\r\n'.includes(text[cursor] ?? 'x')) cursor += 1;
+  while (/[ \t\r\n]/u.test(text.charAt(cursor))) cursor += 1;
   return text[cursor] === ':';
 }
 

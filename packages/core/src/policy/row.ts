@@ -1,4 +1,5 @@
 import { PinDocumentError, type PinDocumentErrorCode } from '../errors.js';
+import { expected } from '../internal/expected.js';
 import { printable } from '../internal/text.js';
 import { Pin, PinSyntaxError } from '../pin/pin.js';
 import type { DocumentRow, EnforcementMode, PinEntry } from './document.js';
@@ -28,19 +29,15 @@ export function tokensOf(key: string, value: unknown): string[] {
   }
   if (typeof value !== 'object' || value === null)
     throw invalid(key, `the value is ${typeName(value)}, not text`);
-  const tokens: string[] = [];
-  for (const [name, part] of Object.entries(value)) {
+  return Object.entries(value).flatMap(([name, part]: [string, unknown]) => {
     if (name === 'pins') {
-      tokens.push(
-        ...tokensOf(key, typeof part === 'string' || Array.isArray(part) ? part : wrongPart(key, name)),
-      );
-    } else if (name === 'mode' || name === 'until' || name === 'review') {
-      tokens.push(`${name}=${typeof part === 'string' ? part : wrongPart(key, name)}`);
-    } else {
-      throw invalid(key, `unknown member "${printable(name, 40)}"`, undefined, 'pins, mode, until, review');
+      return tokensOf(key, typeof part === 'string' || Array.isArray(part) ? part : wrongPart(key, name));
     }
-  }
-  return tokens;
+    if (name === 'mode' || name === 'until' || name === 'review') {
+      return [`${name}=${typeof part === 'string' ? part : wrongPart(key, name)}`];
+    }
+    throw invalid(key, `unknown member "${printable(name, 40)}"`, undefined, 'pins, mode, until, review');
+  });
 }
 
 function wrongPart(key: string, name: string): never {
@@ -65,9 +62,9 @@ function split(key: string, value: string): string[] {
 }
 
 function readTokens(key: string, tokens: readonly string[]): RowValue {
-  if (tokens.length === 0)
+  const [only] = tokens;
+  if (only === undefined)
     throw invalid(key, 'the value is empty', undefined, 'a host that wants no pins says none');
-  const only = tokens[0] ?? '';
   if (tokens.includes('none') || tokens.includes('block')) {
     if (tokens.length === 1) return { rule: only as 'none' | 'block', pins: [] };
     throw invalid(key, 'none and block stand alone');
@@ -133,15 +130,15 @@ export function parseToken(key: string, token: string, index: number): Pin {
   try {
     return Pin.parse(token);
   } catch (error) {
-    if (!(error instanceof PinSyntaxError)) throw error;
+    const { summary, hint } = expected(error, PinSyntaxError);
     throw new PinDocumentError(
       'ERR_PIN_SYNTAX',
-      `row "${printable(key, 120)}", token ${index + 1} ("${printable(token, 16)}"): ${error.summary}`,
+      `row "${printable(key, 120)}", token ${index + 1} ("${printable(token, 16)}"): ${summary}`,
       {
         reason: 'bad-pin',
         key,
         tokenIndex: index,
-        hint: pastedDocument(token) ? 'a whole document in one row? each host is a row' : error.hint,
+        hint: pastedDocument(token) ? 'a whole document in one row? each host is a row' : hint,
       },
     );
   }

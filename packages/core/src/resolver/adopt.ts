@@ -1,6 +1,7 @@
 import { PinDocumentError } from '../errors.js';
 import { type BadRow, type DocumentRow, type PinDocument, rowKey } from '../policy/document.js';
 import type { Target } from '../policy/host.js';
+import { parseHostPattern } from '../policy/host-pattern.js';
 import { type Governing, Policy } from '../policy/policy.js';
 
 /**
@@ -45,10 +46,13 @@ function keepRequiredHosts(
   const before = previous === undefined ? undefined : new Policy(previous);
   const rows = new Map(next.rows.map((row) => [rowKey(row), row]));
   const badRows: BadRow[] = [];
-  for (const { host, port } of requiredHosts) {
-    const problem = whyNotPinned(policy.lookup(host, port), before !== undefined);
+  const ports = portsOf(next);
+  for (const { host, port, isImplied } of requiredHosts.flatMap((target) => withPorts(target, ports))) {
+    const governing = policy.lookup(host, port);
+    const problem = whyNotPinned(governing, before !== undefined);
     if (problem === undefined) continue;
     const last = before?.lookup(host, port);
+    if (isImplied && !takesPinsAway(governing, last)) continue;
     const error = requiredHostError(host, problem, last?.kind === 'pins');
     if (previous === undefined || last?.kind !== 'pins') throw error;
     const pattern = exactPattern(host, port);
@@ -64,6 +68,25 @@ function keepRequiredHosts(
   }
   if (badRows.length === 0) return next;
   return withRowsOf({ ...next, badRows: Object.freeze([...next.badRows, ...badRows]) }, rows);
+}
+
+/** A host that is required whatever the port is not to be unpinned by a row for one port either. */
+function withPorts(target: Target, ports: ReadonlySet<number>): (Target & { readonly isImplied: boolean })[] {
+  const own = { ...target, isImplied: false };
+  if (target.port !== undefined) return [own];
+  return [own, ...[...ports].map((port) => ({ host: target.host, port, isImplied: true }))];
+}
+
+/** Whether a row for one port opens what was pinned; a port that never was may go its own way. */
+function takesPinsAway(governing: Governing, last: Governing | undefined): boolean {
+  if (governing.kind !== 'none' && governing.kind !== 'pins') return false;
+  const hasOwnRow = parseHostPattern(governing.pattern).port !== undefined;
+  return hasOwnRow && last?.kind === 'pins' && last.mode === 'enforce';
+}
+
+function portsOf(document: PinDocument): ReadonlySet<number> {
+  const ports = document.rows.map(({ pattern }) => parseHostPattern(pattern).port);
+  return new Set(ports.filter((port) => port !== undefined));
 }
 
 /** A required host may be blocked later, which is stricter than any pin; at the start it has to be pinned. */

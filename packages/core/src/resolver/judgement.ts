@@ -1,7 +1,9 @@
 import { PinError, PinMismatchError, PinResolverError } from '../errors.js';
 import type { Clock } from '../internal/clock.js';
+import { expected } from '../internal/expected.js';
+import { printable } from '../internal/text.js';
 import type { EnforcementMode, PinEntry } from '../policy/document.js';
-import { HostSyntaxError, normaliseHost, type Target } from '../policy/host.js';
+import { HostSyntaxError, normaliseHost, parseTarget, type Target } from '../policy/host.js';
 import { HostPatternMap, parseHostPattern } from '../policy/host-pattern.js';
 import { type Governing, type PinRule, Policy } from '../policy/policy.js';
 import { DerError } from '../pin/der.js';
@@ -138,11 +140,9 @@ export class Judgement {
   judge(evidence: Evidence): Verdict {
     const now = this.#context.clock.now();
     const known = this.#remembered.get(evidence);
-    if (known !== undefined && known.epoch === this.#epoch && now <= known.validUntil) {
-      // Age has no place among what is remembered: it is asked each time.
-      this.#assertUsable(evidence);
-      return known.verdict;
-    }
+    // Age has no place among what is remembered: it is asked each time.
+    const isCurrent = known !== undefined && known.epoch === this.#epoch && now <= known.validUntil;
+    if (isCurrent && this.#isUsable()) return known.verdict;
     const { host, port } = evidence;
     let validUntil = Infinity;
     let verdict: Verdict;
@@ -154,15 +154,10 @@ export class Judgement {
         verdict = found.verdict;
         validUntil = found.validUntil;
       } catch (error) {
-        if (!this.#isReported(error, evidence)) throw error;
-        verdict = {
-          outcome: 'reported',
-          host,
-          port,
-          revision: this.#snapshot.revision,
-          evidence,
-          error: error as PinError,
-        };
+        const refusal = PinError.isPinError(error) ? error : unreadable(host, port, error);
+        if (!this.#isReported(refusal, evidence)) throw refusal;
+        const { revision } = this.#snapshot;
+        verdict = { outcome: 'reported', host, port, revision, evidence, error: refusal };
         // Looked at again soon: it may be about the clock.
         validUntil = now + 1_000;
       }
@@ -173,11 +168,12 @@ export class Judgement {
     return verdict;
   }
 
-  #assertUsable(evidence: Evidence): void {
+  #isUsable(): boolean {
     try {
       this.#context.assertUsable();
-    } catch (error) {
-      if (!this.#isReported(error, evidence)) throw error;
+      return true;
+    } catch {
+      return false;
     }
   }
 
@@ -240,7 +236,7 @@ export class Judgement {
         evidence,
       );
     }
-    if (uncoveredHosts !== 'reject' && this.#everCovered.find(host, port).found) {
+    if (uncoveredHosts !== 'reject' && this.#wasCovered(evidence)) {
       const reason = 'no row covers it any more, and a deleted row does not unpin';
       throw this.#refuseHost(
         'ERR_PIN_HOST_UNCOVERED',
@@ -263,16 +259,20 @@ export class Judgement {
   }
 
   /** Report mode tells instead of refusing; but never what was revoked, and for a host only what its own row is about. */
-  #isReported(error: unknown, evidence: Evidence): boolean {
+  #isReported(error: PinError, evidence: Evidence): boolean {
     if (this.#context.mode === 'report')
       return !(error instanceof PinResolverError && error.code === 'ERR_RESOLVER_CLOSED');
-    if (!PinError.isPinError(error) || error.code.startsWith('ERR_RESOLVER_')) return false;
+    if (error.code.startsWith('ERR_RESOLVER_')) return false;
     const governing: Governing = this.#policy.lookup(evidence.host, evidence.port);
     if (governing.kind === 'pins') return governing.mode === 'report';
     if (governing.kind !== 'uncovered' || governing.needsPort) return false;
-    return (
-      this.#context.uncoveredHosts === 'report' && !this.#everCovered.find(evidence.host, evidence.port).found
-    );
+    return this.#context.uncoveredHosts === 'report' && !this.#wasCovered(evidence);
+  }
+
+  /** Where the port is not known, a row for any port counts. */
+  #wasCovered({ host, port }: Evidence): boolean {
+    const covered = this.#everCovered.find(host, port);
+    return covered.found || covered.needsPort;
   }
 
   #refuse(
@@ -306,9 +306,31 @@ function readHost(target: Target): string {
   try {
     return normaliseHost(target.host);
   } catch (error) {
-    if (!(error instanceof HostSyntaxError)) throw error;
-    throw new PinMismatchError('ERR_PIN_SYNTAX', error.message, { host: '', port: target.port });
+    throw malformedHost(error, target.port);
   }
+}
+
+/** Reads `host` or `host:port`. @throws PinMismatchError (`ERR_PIN_SYNTAX`) */
+export function readTarget(text: string): Target {
+  try {
+    return parseTarget(text);
+  } catch (error) {
+    throw malformedHost(error);
+  }
+}
+
+/** A host as events name it: in the form in which rows are compared, or else safe to print. */
+export function hostName(host: string): string {
+  try {
+    return normaliseHost(host);
+  } catch {
+    return printable(host);
+  }
+}
+
+function malformedHost(error: unknown, port?: number): PinMismatchError {
+  const { message } = expected(error, HostSyntaxError);
+  return new PinMismatchError('ERR_PIN_SYNTAX', message, { host: '', port });
 }
 
 function unreadable(host: string, port: number | undefined, error: unknown): PinMismatchError {

@@ -1,7 +1,7 @@
 import {
   messageWithoutCode,
   PinDocumentError,
-  PinError,
+  type PinError,
   PinProviderError,
   PinResolverError,
 } from '../errors.js';
@@ -19,6 +19,9 @@ import { RefreshLoop } from './refresh-loop.js';
 import { describeSource, type Snapshot, snapshotOf, type SnapshotSource } from './snapshot.js';
 import { type StartedSnapshot, unexpectedlyUnchanged } from './start.js';
 import type { Warnings } from './warnings.js';
+
+/** `review=` is told so long before. */
+const reviewNoticeMs = 30 * 86_400_000;
 
 /** What came of one read. */
 export type RefreshOutcome =
@@ -96,6 +99,7 @@ export class PinKeeper {
       );
     }
     this.#tellRows(snapshot.document, undefined);
+    this.#tellReviews();
     events.emit(snapshotEvent('ready', this.#about(), {}));
     this.health.tell();
     this.loop.schedule(failure === undefined ? { failed: false } : failedRead(failure));
@@ -145,6 +149,7 @@ export class PinKeeper {
     }
     if ('unchanged' in result) {
       this.health.confirmed();
+      this.#tellReviews();
       return { outcome: 'unchanged', revision: this.#snapshot.revision };
     }
     const { revision } = result;
@@ -183,6 +188,7 @@ export class PinKeeper {
       events.emit(snapshotEvent('rotate', this.#about(), { ...change, previousRevision: previous.revision }));
     }
     this.#tellRows(document, previous.document);
+    this.#tellReviews();
     return change !== undefined;
   }
 
@@ -223,7 +229,8 @@ export class PinKeeper {
       this.#adopt(document, result.revision, 'fallback');
       this.health.tell();
     } catch (error) {
-      if (PinError.isPinError(error)) this.health.failed(error);
+      // What close() has ended tells nobody, and sets no timer.
+      if (!this.isClosed) this.health.failed(error as PinError);
     }
   }
 
@@ -251,6 +258,20 @@ export class PinKeeper {
       events.emit({ type: 'rowRejected', resolver: settings.name, at: settings.clock.now(), revision, row });
     }
     for (const warning of document.warnings) warnings.say('PINVAULT_DOCUMENT', warning, warning);
+  }
+
+  /** Pins that are due for review: each one once, however long its row stays as it is. */
+  #tellReviews(): void {
+    const { settings, warnings } = this.#context;
+    const dueBefore = settings.clock.now() + reviewNoticeMs;
+    for (const { pattern, pins } of this.#snapshot.document.rows) {
+      for (const { pin, review } of pins) {
+        if (review === undefined || review > dueBefore) continue;
+        const date = new Date(review).toISOString().slice(0, 10);
+        const text = `the row "${pattern}": ${pin} is due for review by ${date}`;
+        warnings.say('PINVAULT_DOCUMENT', `review ${pattern} ${pin} ${date}`, text);
+      }
+    }
   }
 
   #about(): { readonly resolver: string; readonly at: number; readonly snapshot: Snapshot } {

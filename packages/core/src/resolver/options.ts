@@ -1,5 +1,6 @@
 import { invalidOption } from '../errors.js';
 import { type Clock, systemClock } from '../internal/clock.js';
+import { expected } from '../internal/expected.js';
 import type { EnforcementMode } from '../policy/document.js';
 import { HostSyntaxError, parseTarget, type Target } from '../policy/host.js';
 import { defaultMaxDocumentBytes } from '../policy/decode.js';
@@ -73,18 +74,15 @@ const day = 86_400_000;
 
 /** @throws TypeError (`ERR_INVALID_OPTION`) */
 export function readSettings(provider: PinProvider, options: ResolverOptions): ResolverSettings {
-  if (typeof provider !== 'object' || provider === null || typeof provider.read !== 'function') {
-    throw invalidOption('provider', 'is not a provider: it needs a name and read()');
-  }
-  if (provider.scope === 'host')
-    throw invalidOption('provider', 'keeps one document per host, which this version cannot read');
+  assertProvider('provider', provider);
+  if (options.fallback !== undefined) assertProvider('fallback', options.fallback);
   const settings: ResolverSettings = {
     name: options.name ?? provider.name,
     provider,
     fallback: options.fallback,
     mode: oneOf('mode', options.mode, ['enforce', 'report'], 'enforce'),
     uncoveredHosts: oneOf('uncoveredHosts', options.uncoveredHosts, ['reject', 'report', 'allow'], 'reject'),
-    requiredHosts: (options.requiredHosts ?? []).map(readRequiredHost),
+    requiredHosts: readRequiredHosts(options.requiredHosts ?? []),
     refreshIntervalMs: duration(
       'refreshIntervalMs',
       options.refreshIntervalMs,
@@ -107,6 +105,18 @@ export function readSettings(provider: PinProvider, options: ResolverOptions): R
     throw invalidOption('onExpired', 'is "fallback", but there is no fallback');
   }
   return settings;
+}
+
+function assertProvider(option: string, provider: PinProvider): void {
+  const isOne =
+    typeof provider === 'object' &&
+    provider !== null &&
+    typeof provider.name === 'string' &&
+    provider.name !== '' &&
+    typeof provider.read === 'function';
+  if (!isOne) throw invalidOption(option, 'is not a provider: it needs a name and read()');
+  if (provider.scope === 'host')
+    throw invalidOption(option, 'keeps one document per host, which this version cannot read');
 }
 
 function oneOf<Value extends string>(
@@ -133,11 +143,17 @@ function duration(
   return value;
 }
 
-function readRequiredHost(text: string, index: number): Target {
+function readRequiredHosts(hosts: readonly string[]): readonly Target[] {
+  if (!Array.isArray(hosts)) throw invalidOption('requiredHosts', 'is not an array of hosts');
+  return hosts.map(readRequiredHost);
+}
+
+function readRequiredHost(text: unknown, index: number): Target {
+  const option = `requiredHosts[${index}]`;
+  if (typeof text !== 'string') throw invalidOption(option, 'is not text');
   try {
     return parseTarget(text);
   } catch (error) {
-    if (!(error instanceof HostSyntaxError)) throw error;
-    throw invalidOption(`requiredHosts[${index}]`, `is no host: ${error.message}`);
+    throw invalidOption(option, `is no host: ${expected(error, HostSyntaxError).message}`);
   }
 }

@@ -1,4 +1,4 @@
-import { PinError, PinProviderError } from '../errors.js';
+import { PinError, PinProviderError, type PinProviderErrorCode } from '../errors.js';
 import type { Clock } from '../internal/clock.js';
 import { durationText, printable } from '../internal/text.js';
 import type { PinProvider, PinReadResult } from '../provider.js';
@@ -43,12 +43,25 @@ export async function readOnce(
   });
   try {
     const request = { signal: controller.signal, ...(knownRevision === undefined ? {} : { knownRevision }) };
-    return await Promise.race([provider.read(request), ended]);
+    return readResult(provider, await Promise.race([provider.read(request), ended]));
   } catch (error) {
     throw ownError(provider, error);
   } finally {
     end?.();
   }
+}
+
+/** Types are no promise: what another's provider answers may be anything, and only a plain `true` means unchanged. */
+function readResult(provider: PinProvider, result: PinReadResult | undefined): PinReadResult {
+  if (typeof result?.revision === 'string') {
+    if (!('unchanged' in result)) return result;
+    if (result.unchanged) return { unchanged: true, revision: result.revision };
+  }
+  throw new PinProviderError(
+    'ERR_PROVIDER_MISCONFIGURED',
+    `${provider.name} answered with neither a document and its revision nor "unchanged"`,
+    { provider: provider.name },
+  );
 }
 
 function timedOut(provider: PinProvider, timeoutMs: number): PinProviderError {
@@ -74,7 +87,8 @@ function closed(provider: PinProvider): PinProviderError {
 
 /** A foreign error is named, never passed on: its properties may hold headers, and with them a token. */
 function ownError(provider: PinProvider, error: unknown): PinError {
-  if (PinError.isPinError(error)) return error;
+  if (error instanceof PinError) return error;
+  if (PinError.isPinError(error)) return fromOtherCopy(provider, error);
   const { name, code } =
     error instanceof Error
       ? (error as Error & { code?: unknown })
@@ -82,5 +96,17 @@ function ownError(provider: PinProvider, error: unknown): PinError {
   const label = printable(typeof code === 'string' ? `${name} ${code}` : name, 80);
   return new PinProviderError('ERR_PROVIDER_UNAVAILABLE', `reading ${provider.name} failed with ${label}`, {
     provider: provider.name,
+  });
+}
+
+/** An error of another copy of this package: here it has to be of our own class, to be told apart like one. */
+function fromOtherCopy(provider: PinProvider, error: PinError): PinError {
+  if (!error.code.startsWith('ERR_PROVIDER_')) return error;
+  const { detail, retryAfterMs } = error as PinProviderError;
+  const text = error.message.slice(error.code.length + 2);
+  return new PinProviderError(error.code as PinProviderErrorCode, text, {
+    provider: provider.name,
+    detail,
+    retryAfterMs,
   });
 }

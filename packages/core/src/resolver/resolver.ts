@@ -1,12 +1,12 @@
 import { PinError } from '../errors.js';
 import { durationText } from '../internal/text.js';
-import { parseTarget, type Target } from '../policy/host.js';
+import type { Target } from '../policy/host.js';
 import type { PinProvider } from '../provider.js';
 import type { NodeCertificate } from '../verify/certificate.js';
 import type { Evidence } from '../verify/evidence.js';
 import { createServerIdentityCheck, type ServerIdentityCheck } from './check.js';
 import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } from './events.js';
-import { Judgement, type Lookup, type Verdict } from './judgement.js';
+import { hostName, Judgement, type Lookup, readTarget, type Verdict } from './judgement.js';
 import { PinKeeper, type RefreshOutcome } from './keeper.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
 import type { Snapshot } from './snapshot.js';
@@ -85,7 +85,7 @@ export class PinResolver implements AsyncDisposable {
     try {
       started = await startSnapshot(settings);
     } catch (error) {
-      await Promise.allSettled([settings.provider.close?.(), settings.fallback?.close?.()]);
+      await closeProviders(settings);
       throw error;
     }
     const resolver = new PinResolver(settings, started.snapshot, events, warnings);
@@ -100,7 +100,7 @@ export class PinResolver implements AsyncDisposable {
 
   /** What governs a host. @throws PinMismatchError (`ERR_PIN_SYNTAX`) for a text that is no host */
   lookup(target: Target | string): Lookup {
-    return this.#judgement.lookup(typeof target === 'string' ? parseTarget(target) : target);
+    return this.#judgement.lookup(typeof target === 'string' ? readTarget(target) : target);
   }
 
   /**
@@ -115,7 +115,7 @@ export class PinResolver implements AsyncDisposable {
       verdict = this.#judgement.verify(target, certificate);
     } catch (error) {
       this.#counters.mismatches += 1;
-      if (PinError.isPinError(error)) this.#tellMismatch(target.host, error, true);
+      if (PinError.isPinError(error)) this.#tellMismatch(hostName(target.host), error, true);
       throw error;
     }
     if (verdict.outcome === 'match') this.#counters.matches += 1;
@@ -243,7 +243,7 @@ export class PinResolver implements AsyncDisposable {
     this.#keeper.stop();
     this.#events.emit({ type: 'close', resolver: this.name, at: this.#settings.clock.now() });
     this.#events.clear();
-    await Promise.allSettled([this.#settings.provider.close?.(), this.#settings.fallback?.close?.()]);
+    await closeProviders(this.#settings);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -260,4 +260,9 @@ export class PinResolver implements AsyncDisposable {
       error,
     });
   }
+}
+
+/** Whatever a provider does when it is closed, also a throw that is no rejection, is its own affair. */
+async function closeProviders({ provider, fallback }: ResolverSettings): Promise<void> {
+  await Promise.allSettled([provider, fallback].map(async (each) => each?.close?.()));
 }

@@ -129,8 +129,10 @@ function readPathLength(der: Uint8Array, value: DerElement): number | undefined 
     cursor = element.end;
     if (element.tag !== tags.integer) continue;
     const hex = contentHex(der, element);
-    // More than three bytes is no path anybody walks; a negative one allows nothing.
-    return hex.length > 6 ? Infinity : hex.startsWith('8') ? 0 : Number.parseInt(hex, 16);
+    if (hex === '') throw new DerError(`empty integer at ${element.start}`);
+    // A negative one allows nothing; more than three bytes is no path anybody walks.
+    if (/^[89a-f]/u.test(hex)) return 0;
+    return hex.length > 6 ? Infinity : Number.parseInt(hex, 16);
   }
   return undefined;
 }

@@ -28,20 +28,21 @@ export class Evidence {
 
   /** Base64 SHA-256 of the public key of the certificate at `index`. @throws DerError */
   spkiDigest(index: number): string {
-    return (this.#spkiDigests[index] ??= spkiDigest(this.#at(index)));
+    return (this.#spkiDigests[index] ??= spkiDigest(this.certificate(index)));
   }
 
   /** Hexadecimal SHA-256 of the whole certificate at `index`. */
   fingerprint(index: number): string {
-    return (this.#fingerprints[index] ??= sha256Hex(this.#at(index)));
+    return (this.#fingerprints[index] ??= sha256Hex(this.certificate(index)));
   }
 
   /** The instant (epoch ms) after which the leaf is no longer valid. @throws DerError */
   get notAfter(): number {
-    return (this.#notAfter ??= readNotAfter(this.#at(0)));
+    return (this.#notAfter ??= readNotAfter(this.certificate(0)));
   }
 
-  #at(index: number): Uint8Array {
+  /** DER of the certificate at `index`. @throws DerError where there is none */
+  certificate(index: number): Uint8Array {
     const certificate = this.certificates[index];
     if (certificate === undefined) throw new DerError('no such certificate');
     return certificate;

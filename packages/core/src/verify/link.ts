@@ -28,14 +28,12 @@ const weakSignatures: ReadonlySet<string> = new Set([
 export class LinkCache {
   readonly #links = new LRUCache<string, Link>({ max: 2_000 });
 
-  /** The link from the certificate at `index` to the next one shown. */
+  /** The link from the certificate at `index` to the next one shown. @throws DerError where there is none */
   check(evidence: Evidence, index: number): Link {
     const key = `${evidence.fingerprint(index)}${evidence.fingerprint(index + 1)}`;
     const known = this.#links.get(key);
     if (known !== undefined) return known;
-    const [child, issuer] = [evidence.certificates[index], evidence.certificates[index + 1]];
-    if (child === undefined || issuer === undefined) throw new RangeError('no such link');
-    const link = checkLink(child, issuer);
+    const link = checkLink(evidence.certificate(index), evidence.certificate(index + 1));
     this.#links.set(key, link);
     return link;
   }

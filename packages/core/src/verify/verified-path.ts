@@ -41,7 +41,7 @@ export function verifiedPath(certificate: NodeCertificate, now: number): Verifie
 }
 
 function describe(evidence: Evidence, index: number): VerifiedCertificate {
-  const der = evidence.certificates[index] ?? new Uint8Array();
+  const der = evidence.certificate(index);
   const { notBefore, notAfter } = readCertificateFacts(der);
   return { pin: `sha256/${evidence.spkiDigest(index)}`, subject: subjectText(der), notBefore, notAfter };
 }

@@ -1,0 +1,140 @@
+import { expect } from 'chai';
+import * as fc from 'fast-check';
+import { Pin, PinSyntaxError } from '#src/pin/pin.js';
+import { thrownBy } from '../support/errors.js';
+import { derOf, pinOf } from '../support/chains.js';
+
+const zero = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+const hex = 'ab'.repeat(32);
+const digest = fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes));
+
+describe('a pin', () => {
+  it('comes back from every form in which it can be written', () => {
+    fc.assert(
+      fc.property(digest, fc.constantFrom('', 'leaf:', 'ca:'), (bytes, role) => {
+        const base64 = bytes.toString('base64');
+        const canonical = `${role}sha256/${base64}`;
+        const forms = [
+          `sha256/${base64}`,
+          `sha256/${base64.slice(0, -1)}`,
+          `sha256//${base64}`,
+          `sha256/${bytes.toString('base64url')}`,
+          `pin-sha256="${base64}"`,
+          `pin-sha256=${base64}`,
+          `spki-sha256:${bytes.toString('hex')}`,
+          `spki-sha256:${bytes.toString('hex').toUpperCase().match(/../gu)?.join(':')}`,
+        ];
+        for (const form of forms) {
+          expect(Pin.parse(`${role}${form}`).toString(), form).to.equal(canonical);
+        }
+      }),
+    );
+  });
+
+  it('is refused with one character less or more', () => {
+    fc.assert(
+      fc.property(digest, fc.nat(42), (bytes, at) => {
+        const base64 = bytes.toString('base64').slice(0, 43);
+        thrownBy(
+          () => Pin.parse(`sha256/${base64.slice(0, at)}${base64.slice(at + 1)}`),
+          PinSyntaxError,
+          'ERR_PIN_SYNTAX',
+        );
+        thrownBy(
+          () => Pin.parse(`sha256/${base64.slice(0, at)}AA${base64.slice(at)}`),
+          PinSyntaxError,
+          'ERR_PIN_SYNTAX',
+        );
+      }),
+    );
+  });
+
+  it('throws nothing but PinSyntaxError, whatever the text', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: 'binary' }),
+          fc.base64String(),
+          digest.map((bytes) => bytes.toString('hex')),
+        ),
+        (text) => {
+          try {
+            expect(Pin.parse(Pin.parse(text).toString()).toString()).to.equal(Pin.parse(text).toString());
+          } catch (error) {
+            expect(error).to.be.an.instanceof(PinSyntaxError);
+          }
+        },
+      ),
+    );
+  });
+
+  it('knows what it may match', () => {
+    expect(Pin.parse(`sha256/${zero}`)).to.include({ role: 'any', subject: 'spki', digest: zero });
+    expect(Pin.parse(`leaf:sha256/${zero}`)).to.include({ role: 'leaf', subject: 'spki' });
+    expect(Pin.parse(`ca:sha256/${zero}`)).to.include({ role: 'ca', subject: 'spki' });
+    expect(Pin.parse(`cert-sha256:${hex}`)).to.include({ role: 'leaf', subject: 'certificate', digest: hex });
+    expect(Pin.parse(`leaf:cert-sha256:${hex.toUpperCase()}`).toString()).to.equal(`cert-sha256:${hex}`);
+  });
+
+  it('of a whole certificate is never one of a CA', () => {
+    const error = thrownBy(() => Pin.parse(`ca:cert-sha256:${hex}`), PinSyntaxError, 'ERR_PIN_SYNTAX');
+    expect(error.problem).to.equal('bad-role');
+  });
+
+  it('equals another one of the same text only', () => {
+    const pin = Pin.parse(`sha256/${zero}`);
+    expect(pin.equals(Pin.parse(`pin-sha256="${zero}"`))).to.equal(true);
+    expect(pin.equals(Pin.parse(`ca:sha256/${zero}`))).to.equal(false);
+    expect(pin.equals(Pin.parse(`cert-sha256:${hex}`))).to.equal(false);
+  });
+
+  it('cannot be changed, and is its text in JSON', () => {
+    const pin = Pin.parse(`ca:sha256/${zero}`);
+    expect(Object.isFrozen(pin)).to.equal(true);
+    expect(JSON.stringify([pin])).to.equal(`["ca:sha256/${zero}"]`);
+  });
+
+  it('is made from a certificate', () => {
+    expect(Pin.ofCertificate(derOf('leaf')).toString()).to.equal(pinOf('leaf'));
+    expect(Pin.ofCertificate(derOf('root'), 'ca').toString()).to.equal(`ca:${pinOf('root')}`);
+  });
+});
+
+describe('a text that is no pin', () => {
+  for (const [text, problem] of [
+    ['', 'empty'],
+    ['ca:', 'empty'],
+    ['sha256/', 'bad-length'],
+    [`SHA256/${zero}`, 'bad-length'],
+    [`sha256=${zero}`, 'ambiguous-hex'],
+    [`sha-256:${zero}`, 'ambiguous-hex'],
+    ['sha-1/DmxUShsZuNiqPQsX2Oi9uv2sCnw=', 'unsupported-algorithm'],
+    [`sha3-256/${zero}`, 'unsupported-algorithm'],
+    [`md5:${zero}`, 'unsupported-algorithm'],
+    ['0e6c544a1b19b8d8aa3d0b17d8e8bdbafdac0a7c', 'ambiguous-hex'],
+    [`sha256/${zero.slice(0, 42)}B=`, 'bad-base64'],
+    [`sha256/${zero}${zero}`, 'bad-base64'],
+    [`sha256/${'A'.repeat(86)}`, 'bad-length'],
+    [`sha256/${zero.slice(0, 20)} ${zero.slice(21)}`, 'bad-base64'],
+    [`spki-sha256:${hex.slice(1)}`, 'bad-length'],
+    [`spki-sha256:${hex.slice(1)}g`, 'bad-hex'],
+    [`cert-sha256:${hex.slice(2)}`, 'bad-length'],
+    [`leaf:ca:sha256/${zero}`, 'bad-base64'],
+  ] as const) {
+    it(`${JSON.stringify(text.slice(0, 30))} is refused: ${problem}`, () => {
+      const error = thrownBy(() => Pin.parse(text), PinSyntaxError, 'ERR_PIN_SYNTAX');
+      expect(error.problem).to.equal(problem);
+    });
+  }
+
+  it('never reads hexadecimal that does not say what was hashed', () => {
+    fc.assert(
+      fc.property(digest, fc.boolean(), (bytes, hasColons) => {
+        const text = bytes.toString('hex');
+        const written = hasColons ? (text.match(/../gu) ?? []).join(':') : text;
+        const error = thrownBy(() => Pin.parse(written), PinSyntaxError, 'ERR_PIN_SYNTAX');
+        expect(error.problem).to.equal('ambiguous-hex');
+      }),
+    );
+  });
+});
