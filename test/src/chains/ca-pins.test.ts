@@ -54,10 +54,14 @@ async function face(
 
 function shownPins(leaf: DetailedPeerCertificate): string[] {
   const pins: string[] = [];
-  for (let current = leaf; ; current = current.issuerCertificate) {
+  // Undefined where the walk stops short of a root.
+  let current: DetailedPeerCertificate | undefined = leaf;
+  while (current !== undefined && pins.length < 20) {
     pins.push(Pin.ofCertificate(current.raw).toString());
-    if (current.issuerCertificate === current || pins.length > 20) return pins;
+    const issuer: DetailedPeerCertificate | undefined = current.issuerCertificate;
+    current = issuer === current ? undefined : issuer;
   }
+  return pins;
 }
 
 for (const version of ['TLSv1.2', 'TLSv1.3'] satisfies SecureVersion[]) {
