@@ -128,7 +128,10 @@ describeWithOpenBao('a vault that goes away under a running service', function (
     expect(lastError?.code).to.equal('ERR_PROVIDER_UNAVAILABLE');
     expect({ source, revision }).to.deep.equal({ source: 'provider', revision: '1' });
     expect(ageMs).to.be.above(400);
-    expect(seen('stale')).to.equal(1);
+    await until(
+      () => seen('stale') === 1,
+      () => 'the stale event',
+    );
 
     await vault.restart();
     await statusBecomes('fresh', ({ state, lastError: error }) => state === 'fresh' && error === undefined);

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { findPinError } from '@pinvault/core';
+import sinon from 'sinon';
 import { codeOf, host, PinnedService } from './support/pinned-service.js';
 
 describe('PinnedAgent at a rotation', () => {
@@ -44,6 +45,16 @@ describe('PinnedAgent at a rotation', () => {
   });
 
   describe('with a request under way', () => {
+    let timers: sinon.SinonFakeTimers | undefined;
+
+    afterEach(() => timers?.restore());
+
+    /** From here on the drain's timer is ours. */
+    async function rotateUnderFakeTimers(rows: Readonly<Record<string, string>>): Promise<void> {
+      timers = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldClearNativeTimers: true });
+      await service.rotate(rows);
+    }
+
     let response: ServerResponse;
     let started: Promise<unknown>;
 
@@ -90,11 +101,15 @@ describe('PinnedAgent at a rotation', () => {
       expect(codeOf(await service.get())).to.equal('ERR_PIN_MISMATCH');
     });
 
-    it('ends it when drainTimeoutMs is over', async () => {
-      const { result, incoming } = await startSlow(20);
+    it('ends it when drainTimeoutMs is over, and not before', async () => {
+      const { result, incoming } = await startSlow(30_000);
       const { socket } = await incoming;
       const ended = once(socket, 'error');
-      await service.rotate({ [host]: service.newLeaf.pin });
+      await rotateUnderFakeTimers({ [host]: service.newLeaf.pin });
+      timers?.tick(29_999);
+      expect(socket.destroyed).to.equal(false);
+      timers?.tick(1);
+      expect(socket.destroyed).to.equal(true);
       const [error] = (await ended) as [unknown];
       expect(findPinError(error)?.code).to.equal('ERR_PIN_MISMATCH');
       expect(await result).to.be.an.instanceOf(Error);
@@ -113,10 +128,10 @@ describe('PinnedAgent at a rotation', () => {
     });
 
     it('lets it live when a later rotation takes the removal back', async () => {
-      const { result } = await startSlow(40);
-      await service.rotate({ [host]: service.newLeaf.pin });
+      const { result } = await startSlow(30_000);
+      await rotateUnderFakeTimers({ [host]: service.newLeaf.pin });
       await service.rotate({ [host]: `${service.newLeaf.pin} ${service.oldLeaf.pin}` });
-      await new Promise((resolve) => setTimeout(resolve, 90));
+      timers?.tick(60_000);
       response.end('last');
       expect(await result).to.equal('first last');
       expect(service.server.connections).to.equal(1);
@@ -124,7 +139,6 @@ describe('PinnedAgent at a rotation', () => {
 
     it('drains a connection that was upgraded and left the pool, too', async () => {
       service = await PinnedService.start({
-        agent: { drainTimeoutMs: 20 },
         server: { respond: (_request, answering) => void answering.writeHead(426).end() },
       });
       const sent = https.get({ host, port: service.server.port, agent: service.agent });
@@ -134,7 +148,8 @@ describe('PinnedAgent at a rotation', () => {
       socket.emit('agentRemove');
       const ended = once(socket, 'error');
       sent.on('error', () => undefined);
-      await service.rotate({ [host]: service.newLeaf.pin });
+      await rotateUnderFakeTimers({ [host]: service.newLeaf.pin });
+      timers?.tick(30_000);
       const [error] = (await ended) as [unknown];
       expect(findPinError(error)?.code).to.equal('ERR_PIN_MISMATCH');
     });

@@ -158,8 +158,19 @@ function digestFromBase64(text: string): string {
         : 'two pins need a space between them',
     );
   }
-  return `${text.replaceAll('-', '+').replaceAll('_', '/').replace(/=$/u, '')}=`;
+  const digest = `${text.replaceAll('-', '+').replaceAll('_', '/').replace(/=$/u, '')}=`;
+  if (digest === digestOfNothing) {
+    throw new PinSyntaxError(
+      'empty',
+      'the hash of no bytes at all',
+      'a pipeline that failed before it hashed: see what its first command says',
+    );
+  }
+  return digest;
 }
+
+// What `openssl dgst` prints where the command before it printed nothing.
+const digestOfNothing = '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=';
 
 function digestFromHex(text: string): string {
   const digits = text.includes(':') ? text.replaceAll(':', '') : text;

@@ -12,8 +12,6 @@ export interface PinRule {
   readonly leafKeys: ReadonlyMap<string, PinEntry>;
   readonly leafCertificates: ReadonlyMap<string, PinEntry>;
   readonly caKeys: ReadonlyMap<string, PinEntry>;
-  /** Every `until` of the rule, ascending: the instants at which a verdict may change. */
-  readonly ends: readonly number[];
 }
 
 /** The rule of one pattern. `quarantined`: it has bad rows and no good one, now or earlier. */
@@ -55,11 +53,6 @@ export class Policy {
     const match = this.#rules.find(host, port);
     return match.found ? match.value : { kind: 'uncovered', needsPort: match.needsPort };
   }
-
-  /** The rule under exactly this canonical pattern. */
-  ruleOf(pattern: string): Rule | undefined {
-    return this.#rules.get(pattern);
-  }
 }
 
 function indexRules(document: PinDocument): HostPatternMap<Rule> {
@@ -96,11 +89,8 @@ function ruleFrom(pattern: string, rows: readonly PinDocument['rows'][number][])
       if (role !== 'leaf') keepLonger(caKeys, digest, entry);
     }
   }
-  const ends = pins
-    .flatMap((entry) => (entry.until === undefined ? [] : [entry.until]))
-    .sort((left, right) => left - right);
   const mode = modes.length > 0 && modes.every((each) => each === 'report') ? 'report' : 'enforce';
-  return { kind: 'pins', pattern, mode, pins, leafKeys, leafCertificates, caKeys, ends };
+  return { kind: 'pins', pattern, mode, pins, leafKeys, leafCertificates, caKeys };
 }
 
 /** One pin in two rows counts as long as the longer of them says. */

@@ -1,7 +1,8 @@
+import type { PinErrorCode } from '../errors.js';
 import { printable } from '../internal/text.js';
 
 /** Codes of warnings that are not errors. */
-export type PinWarningCode =
+type PinWarningCode =
   'PINVAULT_REPORT_MODE' | 'PINVAULT_FALLBACK' | 'PINVAULT_STALE' | 'PINVAULT_DOCUMENT' | 'PINVAULT_LISTENER';
 
 // A store that changes its mistake with every read must not fill the memory.
@@ -19,7 +20,7 @@ export class Warnings {
   }
 
   /** `about` tells one occasion from another; the same one is not said twice. */
-  say(code: string, about: string, message: string): void {
+  say(code: PinWarningCode | PinErrorCode, about: string, message: string): void {
     if (!this.#isEnabled || this.#said.has(`${code} ${about}`)) return;
     if (this.#said.size === maxRemembered) this.#said.clear();
     this.#said.add(`${code} ${about}`);

@@ -109,6 +109,7 @@ describe('a text that is no pin', () => {
     [`sha256=${zero}`, 'ambiguous-hex'],
     [`sha-256:${zero}`, 'ambiguous-hex'],
     ['sha-1/DmxUShsZuNiqPQsX2Oi9uv2sCnw=', 'unsupported-algorithm'],
+    ['sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=', 'empty'],
     [`sha3-256/${zero}`, 'unsupported-algorithm'],
     [`md5:${zero}`, 'unsupported-algorithm'],
     ['0e6c544a1b19b8d8aa3d0b17d8e8bdbafdac0a7c', 'ambiguous-hex'],

@@ -43,11 +43,6 @@ describe('a policy', () => {
     }
   });
 
-  it('lists the ends of its pins, ascending', () => {
-    const rule = ruleFor({ 'a.test': `${one} until=2028-01-01`, 'a.test#x': `${two} until=2027-01-01` });
-    expect(rule.ends.map((end) => new Date(end).getUTCFullYear())).to.deep.equal([2027, 2028]);
-  });
-
   for (const [modes, mode] of [
     [['', ''], 'enforce'],
     [['mode=report', ''], 'report'],
@@ -87,8 +82,6 @@ describe('a policy', () => {
     const policy = new Policy(decodeDocument({ 'a.test:443': one }));
     expect(policy.lookup('a.test', undefined)).to.deep.equal({ kind: 'uncovered', needsPort: true });
     expect(policy.lookup('a.test', 8443)).to.deep.equal({ kind: 'uncovered', needsPort: false });
-    expect(policy.ruleOf('a.test:443')?.kind).to.equal('pins');
-    expect(policy.ruleOf('a.test')).to.equal(undefined);
   });
 
   it('keeps revoked keys of leaves, of any certificate, and certificates apart', () => {

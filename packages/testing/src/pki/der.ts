@@ -2,7 +2,7 @@
 // a library that validates what it encodes will not write them.
 
 /** Joins the parts under one tag; `tag` is the identifier octet. */
-export function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
+function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const content = Buffer.concat(parts);
   return Buffer.concat([Buffer.from([tag, ...lengthOctets(content.length)]), content]);
 }
