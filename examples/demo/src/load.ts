@@ -1,90 +1,121 @@
-import https from 'node:https';
+import type { Agent } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import { type Answer, callHttps } from './https-call.js';
+import { pause } from './waiting.js';
 
-/** Where the requests go. */
-export interface LoadTarget {
-  readonly url: string;
-  readonly agent: https.Agent;
-  readonly requestsPerSecond: number;
+/** Who sends requests, one after another. */
+export interface Caller {
+  readonly agent: Agent;
+  readonly host: string;
+  readonly port: number;
+  /** Whether its agent keeps connections, as a service does; otherwise each request is a handshake of its own. */
+  readonly keepsConnections: boolean;
 }
 
-// One request in so many closes its connection, so that there are handshakes all the time.
-const closeEvery = 10;
+/** What came of the requests so far, or in a while. */
+export interface Tally {
+  /** Status 200 and the right body. */
+  readonly answered: number;
+  /** Anything else: an error, another status, a wrong or cut body, no answer in time. */
+  readonly lost: number;
+  /** Among the answered, those with a handshake of their own. */
+  readonly fresh: number;
+}
 
-/** Requests at a steady rate. Each must end with 200 and a text; one that does not is lost. */
+/** Every caller sends a request each so many milliseconds, all of them together: their connections overlap. */
+const beatMs = 80;
+
+/** Steady traffic through pinned agents. Each request is one that must succeed. */
 export class Load {
-  readonly #target: LoadTarget;
-  readonly #startedAt = performance.now();
-  readonly #timer: NodeJS.Timeout;
-  readonly #answers = new Map<string, number>();
-  readonly #lost: string[] = [];
-  #sent = 0;
+  readonly #callers: readonly Caller[];
+  readonly #stopping = new AbortController();
+  readonly #kept = new Map<TLSSocket, { readonly host: string; readonly fingerprint: string }>();
+  readonly #lastFresh = new Map<string, string>();
+  readonly #everKept = new Map<string, number>();
+  readonly #losses: string[] = [];
   #answered = 0;
+  #fresh = 0;
+  #running: Promise<unknown> = Promise.resolve();
 
-  constructor(target: LoadTarget) {
-    this.#target = target;
-    this.#timer = setInterval(() => {
-      const owed = Math.floor(((performance.now() - this.#startedAt) / 1_000) * target.requestsPerSecond);
-      while (this.#sent < owed) this.#send();
-    }, 10);
-  }
-
-  get answered(): number {
-    return this.#answered;
+  constructor(callers: readonly Caller[]) {
+    this.#callers = callers;
   }
 
   /** Why requests were lost, one text each. */
-  get lost(): readonly string[] {
-    return this.#lost;
+  get losses(): readonly string[] {
+    return this.#losses;
   }
 
-  /** How many requests each answer was given to, since the last call. */
-  takeAnswers(): ReadonlyMap<string, number> {
-    const taken = new Map(this.#answers);
-    this.#answers.clear();
-    return taken;
+  get tally(): Tally {
+    return { answered: this.#answered, lost: this.#losses.length, fresh: this.#fresh };
   }
 
-  /** Sends no more, and waits for the answers that are still to come. */
+  since(earlier: Tally): Tally {
+    return {
+      answered: this.#answered - earlier.answered,
+      lost: this.#losses.length - earlier.lost,
+      fresh: this.#fresh - earlier.fresh,
+    };
+  }
+
+  /** The certificate that the latest fresh handshake with a host met, as its fingerprint. */
+  lastFresh(host: string): string | undefined {
+    return this.#lastFresh.get(host);
+  }
+
+  /** Kept connections that are open now and were made under this certificate. */
+  keptUnder(fingerprint: string): number {
+    return [...this.#kept.values()].filter((connection) => connection.fingerprint === fingerprint).length;
+  }
+
+  /** Kept connections to a host: those open now, and all that there ever were. */
+  keptTo(host: string): { readonly open: number; readonly ever: number } {
+    const open = [...this.#kept.values()].filter((connection) => connection.host === host).length;
+    return { open, ever: this.#everKept.get(host) ?? 0 };
+  }
+
+  start(): void {
+    const startedAt = performance.now();
+    this.#running = Promise.all(this.#callers.map((caller, index) => this.#run(caller, index, startedAt)));
+  }
+
+  /** Lets the requests that are under way finish. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    const deadline = Date.now() + 5_000;
-    while (this.#answered + this.#lost.length < this.#sent) {
-      if (Date.now() > deadline) {
-        const missing = this.#sent - this.#answered - this.#lost.length;
-        for (let index = 0; index < missing; index += 1) this.#lost.push('no answer');
-        return;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(caller: Caller, index: number, startedAt: number): Promise<void> {
+    const { signal } = this.#stopping;
+    for (let count = 1; !signal.aborted; count += 1) {
+      await this.#send(caller, `/caller-${index + 1}/request-${count}`);
+      const elapsed = performance.now() - startedAt;
+      await pause(beatMs - (elapsed % beatMs), signal).catch(() => undefined);
     }
   }
 
-  #send(): void {
-    const { url, agent } = this.#target;
-    this.#sent += 1;
-    const headers = this.#sent % closeEvery === 0 ? { connection: 'close' } : {};
-    void requestText(url, { agent, headers }).then(
-      (text) => {
-        this.#answered += 1;
-        this.#answers.set(text, (this.#answers.get(text) ?? 0) + 1);
-      },
-      (error: unknown) => this.#lost.push(String(error)),
-    );
+  async #send(caller: Caller, path: string): Promise<void> {
+    try {
+      const answer = await callHttps({ ...caller, path });
+      if (answer.status !== 200 || answer.body !== `served ${path}`) {
+        throw new Error(`status ${answer.status} with ${answer.body.length} characters`);
+      }
+      this.#answered += 1;
+      if (caller.keepsConnections) {
+        this.#keep(caller.host, answer);
+      } else {
+        this.#fresh += 1;
+        this.#lastFresh.set(caller.host, answer.fingerprint);
+      }
+    } catch (error) {
+      this.#losses.push(`${caller.host}${path}: ${String(error)}`);
+    }
   }
-}
 
-/** One request; rejects unless it is answered with 200. */
-export async function requestText(url: string, options: https.RequestOptions): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const request = https.get(url, options, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => (text += chunk));
-      response.on('error', reject);
-      response.on('end', () => {
-        if (response.statusCode === 200) resolve(text);
-        else reject(new Error(`status ${String(response.statusCode)}`));
-      });
-    });
-    request.on('error', reject);
-  });
+  #keep(host: string, { socket, fingerprint }: Answer): void {
+    if (socket.destroyed || this.#kept.has(socket)) return;
+    this.#kept.set(socket, { host, fingerprint });
+    this.#everKept.set(host, (this.#everKept.get(host) ?? 0) + 1);
+    socket.once('close', () => this.#kept.delete(socket));
+  }
 }

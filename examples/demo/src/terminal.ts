@@ -1,79 +1,59 @@
-type Style = 'bold' | 'dim' | 'green' | 'red' | 'cyan';
+type Style = 'bold' | 'dim' | 'green' | 'red' | 'yellow' | 'cyan';
 
-const codes: Readonly<Record<Style, number>> = { bold: 1, dim: 2, green: 32, red: 31, cyan: 36 };
+const codes: Readonly<Record<Style, readonly [number, number]>> = {
+  bold: [1, 22],
+  dim: [2, 22],
+  green: [32, 39],
+  red: [31, 39],
+  yellow: [33, 39],
+  cyan: [36, 39],
+};
 
-// What is left of 100 columns.
-const quoteWidth = 86;
+export const columns = 100;
 
-/** Lines of the story: a time, a mark, a text. Colour where the terminal has it. */
+/** Where the story is printed: with colour where the reader has it, as plain text everywhere else. */
 export class Terminal {
-  readonly #out: NodeJS.WriteStream;
+  readonly #stream: NodeJS.WriteStream;
   readonly #hasColour: boolean;
-  readonly #startedAt = performance.now();
 
-  constructor(out: NodeJS.WriteStream, env: NodeJS.ProcessEnv) {
-    this.#out = out;
-    const isForced = (env['FORCE_COLOR'] ?? '0') !== '0';
-    this.#hasColour = isForced || (out.isTTY && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb');
+  constructor(stream: NodeJS.WriteStream, environment: NodeJS.ProcessEnv) {
+    this.#stream = stream;
+    this.#hasColour = wantsColour(stream, environment);
   }
 
-  /** Seconds since the story began. */
-  elapsed(): number {
-    return (performance.now() - this.#startedAt) / 1_000;
+  paint(style: Style, text: string): string {
+    if (!this.#hasColour || text === '') return text;
+    const [on, off] = codes[style];
+    return `\u001B[${on}m${text}\u001B[${off}m`;
   }
 
-  heading(text: string): void {
-    this.#print(`\n${this.style(text, 'bold')}`);
-  }
-
-  /** Something happened that had to. */
-  done(text: string): void {
-    this.#timed(this.style('✓', 'green'), text);
-  }
-
-  /** Somebody does something. */
-  action(text: string): void {
-    this.#timed(this.style('→', 'cyan'), text);
-  }
-
-  /** A promise of the story was broken. */
-  broken(text: string): void {
-    this.#timed(this.style('✗', 'red'), this.style(text, 'red'));
-  }
-
-  /** Words of somebody else, such as an error's message. */
-  quote(text: string): void {
-    for (const line of text.split('\n').flatMap(wrap))
-      this.#print(`${' '.repeat(13)}${this.style(line, 'dim')}`);
-  }
-
-  /** One line of a table. */
-  row(label: string, value: string): void {
-    this.#print(`  ${label.padEnd(44)}${this.style(value, 'bold')}`);
-  }
-
-  line(text = ''): void {
-    this.#print(text);
-  }
-
-  style(text: string, style: Style): string {
-    return this.#hasColour ? `\u001B[${codes[style]}m${text}\u001B[0m` : text;
-  }
-
-  #timed(mark: string, text: string): void {
-    const time = `${this.elapsed().toFixed(3)} s`.padStart(10);
-    this.#print(`${this.style(time, 'dim')} ${mark} ${text}`);
-  }
-
-  #print(text: string): void {
-    this.#out.write(`${text}\n`);
+  print(line = ''): void {
+    this.#stream.write(`${line}\n`);
   }
 }
 
-/** Breaks a long line between words, the rest indented. */
-function wrap(line: string): string[] {
-  if (line.length <= quoteWidth) return [line];
-  const cut = line.lastIndexOf(' ', quoteWidth);
-  if (cut <= 0) return [line];
-  return [line.slice(0, cut), ...wrap(`  ${line.slice(cut + 1)}`)];
+// The order in which Node itself asks: FORCE_COLOR beats NO_COLOR beats the terminal.
+function wantsColour(stream: NodeJS.WriteStream, environment: NodeJS.ProcessEnv): boolean {
+  const { FORCE_COLOR: force, NO_COLOR: no, TERM: term } = environment;
+  if (force !== undefined) return force !== '0' && force !== 'false';
+  return stream.isTTY && (no ?? '') === '' && term !== 'dumb';
+}
+
+/** Breaks a text between words, so that no line is longer than `width`; a word that is longer is cut. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = '';
+    }
+    line = fit(line === '' ? word : `${line} ${word}`, width);
+  }
+  return [...lines, line];
+}
+
+/** Cuts a text that is longer than `width`, visibly. */
+function fit(text: string, width: number): string {
+  return text.length > width ? `${text.slice(0, width - 1)}…` : text;
 }

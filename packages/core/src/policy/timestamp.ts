@@ -1,4 +1,5 @@
-const form = /^(\d{4})-(\d{2})-(\d{2})(?:[Tt](\d{2}):(\d{2}):(\d{2})(?:\.\d+)?([Zz]|[+-]\d{2}:\d{2}))?$/u;
+const form =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[Tt]([01]\d|2[0-3]):(\d{2}):(\d{2})(?:\.\d+)?([Zz]|[+-]\d{2}:\d{2}))?$/u;
 
 /**
  * The last instant of an RFC 3339 time or date, in epoch ms; a date means the end of that day, UTC. `undefined` where

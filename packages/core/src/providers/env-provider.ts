@@ -28,8 +28,15 @@ function readVariable(
   variable: string,
 ): string | Uint8Array {
   const inline = env[variable] ?? '';
-  if (inline !== '') return inline;
   const encoded = (env[`${variable}_B64`] ?? '').replaceAll(/\s/gu, '');
+  if (inline !== '' && encoded !== '') {
+    throw new PinProviderError(
+      'ERR_PROVIDER_MISCONFIGURED',
+      `both ${variable} and ${variable}_B64 are set: give one document`,
+      { provider: 'env' },
+    );
+  }
+  if (inline !== '') return inline;
   if (encoded === '') {
     throw new PinProviderError('ERR_PROVIDER_NOT_FOUND', `neither ${variable} nor ${variable}_B64 is set`, {
       provider: 'env',

@@ -281,7 +281,7 @@ export class Judgement {
     evidence: Evidence,
     rule?: PinRule,
   ): PinMismatchError {
-    const document = `${describeSource(this.#snapshot)}, revision ${this.#snapshot.revision}, ${this.#context.ageText()}`;
+    const document = `${describeSource(this.#snapshot)}, revision ${printable(this.#snapshot.revision, 80)}, ${this.#context.ageText()}`;
     return refusedChain({ code, reason, evidence, rule, document, revision: this.#snapshot.revision });
   }
 

@@ -1,3 +1,4 @@
+import { printable } from '../internal/text.js';
 import type { PinDocument } from '../policy/document.js';
 import type { PinProvider } from '../provider.js';
 
@@ -24,7 +25,8 @@ export function describeSource(source: {
   readonly provider: string;
   readonly location?: string | undefined;
 }): string {
-  return source.location === undefined ? source.provider : `${source.provider} ${source.location}`;
+  const text = source.location === undefined ? source.provider : `${source.provider} ${source.location}`;
+  return printable(text);
 }
 
 /** Freezes a document that takes effect into a snapshot. */

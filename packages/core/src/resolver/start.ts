@@ -30,10 +30,12 @@ export async function startSnapshot(settings: ResolverSettings): Promise<Started
   const { provider, fallback, clock, startupTimeoutMs } = settings;
   const startedAt = clock.monotonic();
   const remainingMs = (): number => startupTimeoutMs - (clock.monotonic() - startedAt);
+  // The fallback is read within the same deadline.
+  const reservedMs = fallback === undefined ? 0 : Math.min(1_000, startupTimeoutMs / 4);
   let failure: PinError | undefined;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return { snapshot: await readSnapshot(provider, 'provider', settings, remainingMs()) };
+      return { snapshot: await readSnapshot(provider, 'provider', settings, remainingMs() - reservedMs) };
     } catch (error) {
       if (!(error instanceof PinError)) throw error;
       failure = error;
@@ -42,12 +44,12 @@ export async function startSnapshot(settings: ResolverSettings): Promise<Started
     if (fallback !== undefined && attempt >= attemptsBeforeFallback) break;
     const asked = failure instanceof PinProviderError ? (failure.retryAfterMs ?? 0) : 0;
     const pauseMs = Math.max(asked, 200 * 2 ** Math.min(attempt - 1, 4));
-    if (remainingMs() - pauseMs < 50) break;
+    if (remainingMs() - reservedMs - pauseMs < 50) break;
     await pause(clock, pauseMs);
   }
   const mayFallBack = isOutage(failure.code) || failure.code === 'ERR_PROVIDER_DENIED';
   if (fallback === undefined || !mayFallBack) throw explain(failure, settings);
-  const snapshot = await readSnapshot(fallback, 'fallback', settings, Math.max(remainingMs(), 1_000));
+  const snapshot = await readSnapshot(fallback, 'fallback', settings, Math.max(remainingMs(), reservedMs));
   return { snapshot, failure };
 }
 

@@ -45,6 +45,13 @@ describe('the env provider', () => {
     expect(other.revision).not.to.equal(first.revision);
   });
 
+  it('is told when it stands in two variables', async () => {
+    const encoded = Buffer.from(text).toString('base64');
+    const env = { PINVAULT_PINS: text, PINVAULT_PINS_B64: encoded };
+    const error = await rejectionOf(read({ env }), PinProviderError, 'ERR_PROVIDER_MISCONFIGURED');
+    expect(error.message).to.contain('PINVAULT_PINS_B64');
+  });
+
   for (const env of [{}, { PINVAULT_PINS: '' }, { PINVAULT_PINS: '', PINVAULT_PINS_B64: ' \n' }]) {
     it(`finds nothing in ${JSON.stringify(env)}: empty counts as unset`, async () => {
       const error = await rejectionOf(read({ env }), PinProviderError, 'ERR_PROVIDER_NOT_FOUND');

@@ -129,6 +129,17 @@ describe('the start of a resolver', () => {
     await rejected;
   });
 
+  it('keeps its time with a fallback, too, where provider and fallback both hang', async () => {
+    const [provider, fallback] = [new TestProvider(document), new TestProvider(document, 'env')];
+    provider.hang();
+    fallback.hang();
+    const clock = new FakeClock(testTime);
+    const starting = startResolver(provider, { fallback }, clock);
+    const rejected = rejectionOf(starting, PinProviderError, 'ERR_PROVIDER_TIMEOUT');
+    await clock.advance(8_000);
+    expect((await rejected).provider).to.equal('env');
+  });
+
   it('waits as long as a throttling store asks, and fails at once where that is too long', async () => {
     const clock = new FakeClock(testTime);
     const provider = new TestProvider(document);

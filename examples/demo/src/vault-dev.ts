@@ -1,0 +1,17 @@
+import { startDevVault } from '@pinvault/testing';
+import type { DemoVault } from './vault.js';
+
+/** A small vault inside this process: real HTTP, Vault's API, state in memory. */
+export async function startVaultInProcess(): Promise<DemoVault> {
+  const server = await startDevVault();
+  return {
+    name: 'dev vault in this process',
+    address: server.address,
+    token: server.token,
+    async die() {
+      await server.close();
+      return 'its connections dropped, its port closed';
+    },
+    close: () => server.close(),
+  };
+}
