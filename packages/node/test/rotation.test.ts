@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { findPinError } from '@pinvault/core';
-import sinon from 'sinon';
+import { type SinonFakeTimers, useFakeTimers } from 'sinon';
 import { codeOf, host, PinnedService } from './support/pinned-service.js';
 
 describe('PinnedAgent at a rotation', () => {
@@ -45,13 +45,13 @@ describe('PinnedAgent at a rotation', () => {
   });
 
   describe('with a request under way', () => {
-    let timers: sinon.SinonFakeTimers | undefined;
+    let timers: SinonFakeTimers | undefined;
 
     afterEach(() => timers?.restore());
 
     /** From here on the drain's timer is ours. */
     async function rotateUnderFakeTimers(rows: Readonly<Record<string, string>>): Promise<void> {
-      timers = sinon.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldClearNativeTimers: true });
+      timers = useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'], shouldClearNativeTimers: true });
       await service.rotate(rows);
     }
 
