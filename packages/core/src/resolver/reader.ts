@@ -2,6 +2,7 @@ import { PinError, PinProviderError } from '../errors.js';
 import type { Clock } from '../internal/clock.js';
 import { durationText, printable } from '../internal/text.js';
 import type { PinProvider, PinReadResult } from '../provider.js';
+import { describeSource } from './snapshot.js';
 
 /** How a single read is bounded. */
 export interface ReadLimits {
@@ -54,7 +55,7 @@ export async function readOnce(
 function timedOut(provider: PinProvider, timeoutMs: number): PinProviderError {
   return new PinProviderError(
     'ERR_PROVIDER_TIMEOUT',
-    `${provider.name} did not answer within ${durationText(timeoutMs)}`,
+    `${describeSource({ provider: provider.name, location: provider.location })} did not answer within ${durationText(timeoutMs)}`,
     {
       provider: provider.name,
     },
