@@ -58,8 +58,12 @@ export async function createPinResolver(
   }
   const { provider: providerChoice, vault, file, env, fallback: fallbackChoice, ...given } = options;
   const fromEnvironment = resolverOptionsOf(environment);
-  const fallback = await chooseFallback(fallbackChoice, environment, given.maxDocumentBytes);
-  const provider = await chooseProvider({ provider: providerChoice, vault, file, env }, environment);
+  const fallback = await chooseFallback(fallbackChoice, environment, given);
+  const provider = await chooseProvider(
+    { provider: providerChoice, vault, file, env },
+    environment,
+    given.maxDocumentBytes,
+  );
   return PinResolver.create(provider, { ...fromEnvironment, ...withoutUndefined(given), fallback });
 }
 

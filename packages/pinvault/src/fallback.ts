@@ -14,6 +14,12 @@ export type FallbackChoice = 'env' | 'none' | PinProvider;
 
 const variable = 'PINVAULT_FALLBACK_PINS';
 
+/** What of the resolver's options concerns the fallback. */
+export interface FallbackLimits {
+  readonly maxDocumentBytes?: number | undefined;
+  readonly warnings?: boolean | undefined;
+}
+
 /**
  * Makes the fallback that code or environment ask for. One from the environment is read here and now: a slip in it has
  * to show when it is deployed, not in the outage that it is for.
@@ -23,9 +29,9 @@ const variable = 'PINVAULT_FALLBACK_PINS';
 export async function chooseFallback(
   choice: FallbackChoice | undefined,
   env: Environment,
-  maxDocumentBytes: number | undefined,
+  limits: FallbackLimits,
 ): Promise<PinProvider | undefined> {
-  if (typeof choice === 'object') return choice;
+  if (typeof choice === 'object' && typeof choice?.read === 'function') return choice;
   if (choice !== undefined && choice !== 'env' && choice !== 'none') {
     throw invalidOption('fallback', 'is none of "env", "none", nor a provider of your own');
   }
@@ -38,20 +44,29 @@ export async function chooseFallback(
     );
   if (second !== undefined) throw twoDocuments(first, second);
   const path = valueOf(env, `${variable}_FILE`);
-  const fallback = path === undefined ? createEnvProvider({ variable, env }) : createFileProvider({ path });
-  await assertReadable(fallback, first, maxDocumentBytes);
+  const fallback =
+    path === undefined
+      ? createEnvProvider({ variable, env })
+      : createFileProvider({ path, maxBytes: limits.maxDocumentBytes });
+  await assertReadable(fallback, first, limits);
   return fallback;
 }
 
 async function assertReadable(
   fallback: PinProvider,
   name: string,
-  maxDocumentBytes: number | undefined,
+  { maxDocumentBytes, warnings }: FallbackLimits,
 ): Promise<void> {
   try {
     const result = await fallback.read({ signal: AbortSignal.timeout(3_000) });
-    if ('document' in result)
-      decodeDocument(result.document, maxDocumentBytes === undefined ? {} : { maxDocumentBytes });
+    if (!('document' in result)) return;
+    const { badRows } = decodeDocument(
+      result.document,
+      maxDocumentBytes === undefined ? {} : { maxDocumentBytes },
+    );
+    if (warnings === false) return;
+    for (const { code, message } of badRows)
+      process.emitWarning(`${name}: ${message}`, { type: 'PinvaultWarning', code });
   } catch (error) {
     if (!PinError.isPinError(error)) throw error;
     throw invalidOption(name, `holds no usable document: ${error.message}`, { cause: error });
