@@ -144,7 +144,7 @@ function readPins(
   if (address.protocol !== 'https:') throw invalidOption('vault.pins', 'need an address with https');
   if (skipVerify !== undefined)
     throw invalidOption('vault.pins', `and ${skipVerify.name} exclude each other`);
-  const list = typeof pins === 'string' ? [pins] : pins;
+  const list: readonly string[] = typeof pins === 'string' ? [pins] : pins;
   if (!Array.isArray(list)) throw invalidOption('vault.pins', 'are neither a text nor a list of texts');
   const [row] = decodePins(list);
   if (row?.rule !== 'pins') throw invalidOption('vault.pins', 'hold no pin');

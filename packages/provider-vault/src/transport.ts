@@ -102,7 +102,7 @@ export class VaultTransport {
       statusCode,
       contentType: answered['content-type'] ?? '',
       retryAfter: answered['retry-after'],
-      text: await readBounded(response),
+      text: await readBounded(response, this.#settings),
       ...(isRedirect ? { location: answered.location } : {}),
     };
   }
@@ -132,7 +132,7 @@ export class VaultTransport {
   }
 }
 
-async function readBounded(response: IncomingMessage): Promise<string> {
+async function readBounded(response: IncomingMessage, { address, secret }: VaultSettings): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -140,7 +140,7 @@ async function readBounded(response: IncomingMessage): Promise<string> {
     if (length > maxBodyBytes) {
       throw new PinDocumentError(
         'ERR_DOCUMENT_TOO_LARGE',
-        `the vault's answer has more than ${maxBodyBytes} bytes`,
+        `${address.host} answers the read of ${secret.text} with more than ${maxBodyBytes} bytes`,
         {
           reason: 'too-large',
           hint: 'is it the right secret?',
