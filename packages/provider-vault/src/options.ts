@@ -144,12 +144,11 @@ function readPins(
   if (address.protocol !== 'https:') throw invalidOption('vault.pins', 'need an address with https');
   if (skipVerify !== undefined)
     throw invalidOption('vault.pins', `and ${skipVerify.name} exclude each other`);
-  const list: readonly string[] = typeof pins === 'string' ? [pins] : pins;
-  if (!Array.isArray(list)) throw invalidOption('vault.pins', 'are neither a text nor a list of texts');
+  const list = typeof pins === 'string' ? [pins] : Array.from<string>(pins ?? []);
   const [row] = decodePins(list);
   if (row?.rule !== 'pins') throw invalidOption('vault.pins', 'hold no pin');
   if (row.mode === 'report') throw invalidOption('vault.pins', 'are always enforced: leave mode=report out');
-  return [...list];
+  return list;
 }
 
 function decodePins(list: readonly string[]): PinDocument['rows'] {

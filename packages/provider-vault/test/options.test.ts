@@ -128,6 +128,7 @@ describe('options of createVaultProvider', () => {
     ['vault.pins', { pins: [] }],
     ['vault.pins', { pins: '' }],
     ['vault.pins', { pins: 7 }],
+    ['vault.pins', { pins: null }],
     ['vault.pins', { pins: [7] }],
     ['vault.pins', { pins: 'none' }],
     ['vault.pins', { pins: 'block' }],
