@@ -71,7 +71,9 @@ describe('a provider that is closed', () => {
   });
 });
 
-describe('a process with a provider', () => {
+describe('a process with a provider', function () {
+  this.timeout(20_000);
+
   let vault: DevVault;
 
   beforeEach(async () => {

@@ -153,7 +153,8 @@ describe('the token', () => {
     for (const told of [...events, ...warnings]) expectNoToken(told);
   });
 
-  it('is in no debug output, nor is what the secret holds', async () => {
+  it('is in no debug output, nor is what the secret holds', async function () {
+    this.timeout(20_000);
     const source = `
       import { createVaultProvider } from '@pinvault/provider-vault';
       const signal = new AbortController().signal;
