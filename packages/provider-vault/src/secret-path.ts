@@ -54,8 +54,10 @@ export function parseSecretPath(path: string, mount?: string): SecretPath {
 function readSegments(option: string, path: string): string[] {
   const segments = path.replace(/^\/|\/$/gu, '').split('/');
   for (const segment of segments) {
-    if (segment === '') throw invalidOption(option, 'holds an empty segment');
-    if (segment === '.' || segment === '..') throw invalidOption(option, `holds "${segment}"`);
+    if (segment === '')
+      throw invalidOption(option, 'holds an empty segment: <mount>/<path>, such as secret/tls-pins');
+    if (segment === '.' || segment === '..')
+      throw invalidOption(option, `holds "${segment}": write the whole path, such as secret/tls-pins`);
     if (/[\p{Cc}\p{Cf}\p{Cs}\\?#%]/u.test(segment))
       throw invalidOption(option, 'holds a character that a secret path cannot have');
   }
