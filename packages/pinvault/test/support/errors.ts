@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { PinDocumentError, type PinErrorCode, PinProviderError } from '@pinvault/core';
 
 /** What a promise is rejected with; fails where it is not. */
-export async function failureOf(promise: Promise<unknown>): Promise<Error> {
+async function failureOf(promise: Promise<unknown>): Promise<Error> {
   const thrown: unknown = await promise.then(
     () => undefined,
     (error: unknown) => error,
