@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { startDevVault, type DevVault, type DevVaultResponder } from '@pinvault/testing';
 import type { PinErrorCode } from '@pinvault/core';
+import { readAnswer } from '#src/answer.js';
+import { parseSecretPath } from '#src/secret-path.js';
 import { answering, kvAnswer } from './support/answers.js';
 import { documentError, providerError } from './support/errors.js';
 import { optionsFor, readOnce } from './support/provider.js';
@@ -205,11 +207,6 @@ describe('reading a vault', () => {
       ['a version that is text', answering(200, kvAnswer(rows, { version: '1' })), 'KV version 2'],
       ['null', answering(200, 'null'), 'KV version 2'],
       ['a list', answering(200, []), 'KV version 2'],
-      [
-        'inherited members',
-        answering(200, '{"__proto__":{"data":{"data":{},"metadata":{"version":1}}}}'),
-        'KV version 2',
-      ],
     ];
     for (const [what, responder, fact] of malformed) {
       it(`refuses ${what}, and names the place`, async () => {
@@ -220,6 +217,17 @@ describe('reading a vault', () => {
         expect(error.hint).to.be.a('string');
       });
     }
+
+    it('takes nothing from a prototype, should something have polluted it', async () => {
+      const body: unknown = Object.create({ data: { data: rows, metadata: { version: 1 } } });
+      const answer = { statusCode: 200, contentType: 'application/json', retryAfter: undefined, body };
+      const question = {
+        address: new URL(vault.address),
+        secret: parseSecretPath('secret/tls-pins'),
+        token: 't',
+      };
+      await documentError(() => readAnswer(answer, question), 'ERR_DOCUMENT_MALFORMED');
+    });
 
     it('takes JSON under its other names', async () => {
       for (const type of ['application/json; charset=utf-8', 'APPLICATION/JSON', 'application/vnd.x+json']) {

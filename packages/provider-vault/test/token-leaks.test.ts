@@ -175,6 +175,6 @@ describe('the token', () => {
     expect(code, output).to.equal(0);
     expect(output).to.contain('"1"').and.to.contain('ERR_PROVIDER_NOT_FOUND');
     expect(output).not.to.contain(canary);
-    expect(output).not.to.contain('api.example.com');
+    expect(output).not.to.contain('api.example.com').and.not.to.contain('node-vault');
   });
 });
