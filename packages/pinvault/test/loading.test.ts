@@ -35,7 +35,7 @@ describe('loading pinvault', function () {
       await settled();
       console.log(loaded.some((url) => /provider-vault/.test(url)), loaded.some((url) => /node-vault/.test(url)));
       `,
-      { PINVAULT_PINS: document, PINVAULT_STARTUP_TIMEOUT: '100ms' },
+      { PINVAULT_PINS: document, PINVAULT_STARTUP_TIMEOUT: '100ms', NODE_NO_WARNINGS: '1' },
     );
     expect([code, output]).to.deep.equal([0, 'true []\ntrue true\n']);
   });
@@ -73,6 +73,7 @@ describe('loading pinvault', function () {
       const error = await createPinResolver({ provider: 'vault', vault: { path: 'secret/x' } }).catch((error) => error);
       console.log(error.code, error.message.includes('npm install @pinvault/provider-vault'));
       `,
+      { NODE_NO_WARNINGS: '1' },
     );
     expect([code, output]).to.deep.equal([0, 'ERR_PROVIDER_SDK_MISSING true\n']);
   });

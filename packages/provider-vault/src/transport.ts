@@ -84,12 +84,12 @@ export class VaultTransport {
     const agent = await this.#agent;
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = send(url, {
-        agent,
-        signal,
-        // Some listeners (Vault Agent's) ask for it, so that no browser can be made to send a request.
-        headers: { ...headers, accept: 'application/json', 'X-Vault-Request': 'true' },
-      });
+      const request = send(url, { agent, signal });
+      // Not among the options: those Node prints under NODE_DEBUG=http, and with them the token.
+      for (const [name, value] of Object.entries(headers)) request.setHeader(name, value);
+      request.setHeader('accept', 'application/json');
+      // Some listeners (Vault Agent's) ask for it, so that no browser can be made to send a request.
+      request.setHeader('X-Vault-Request', 'true');
       // The resolver holds the process while it starts; a read in the background never does.
       request.once('socket', (socket) => socket.unref());
       request.once('response', resolve);

@@ -134,7 +134,7 @@ describe('a process with a provider', function () {
       clearTimeout(hold);
       console.log(error.code, error.message.includes('npm install node-vault'));
       `,
-      environment(),
+      { ...environment(), NODE_NO_WARNINGS: '1' },
     );
     expect([code, output]).to.deep.equal([0, 'ERR_PROVIDER_SDK_MISSING true\n']);
     expect(vault.requests).to.equal(0);
