@@ -17,7 +17,9 @@ export function requestFailure(error: unknown, { host }: URL): PinError {
     );
   }
   const code = codeOf(error);
-  return unavailable(`the vault at ${host} cannot be reached: ${code}${adviceFor(code)}`, code);
+  const reason = tlsReasonOf(error);
+  const what = reason === '' ? code : `${code} (${reason})`;
+  return unavailable(`the vault at ${host} cannot be reached: ${what}${adviceFor(code, reason)}`, code);
 }
 
 /** A request that took too long. */
@@ -62,6 +64,12 @@ function codeOf(error: unknown): string {
   return typeof name === 'string' ? name : 'unknown error';
 }
 
+/** OpenSSL's own words: EPROTO alone has a dozen meanings. */
+function tlsReasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  return /:SSL routines:[^:]*:([a-z0-9 /]{1,60}):/iu.exec(error.message)?.[1] ?? '';
+}
+
 const untrusted: ReadonlySet<string> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -70,14 +78,17 @@ const untrusted: ReadonlySet<string> = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-function adviceFor(code: string): string {
+function adviceFor(code: string, tlsReason: string): string {
   if (untrusted.has(code))
     return '; its CA is not trusted: name the CA file in VAULT_CACERT, or pass vault: { ca }';
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return '; its certificate is for another name: VAULT_ADDR, or VAULT_TLS_SERVER_NAME';
   if (code === 'CERT_HAS_EXPIRED') return "; the vault's certificate has expired (or this clock is wrong)";
-  if (code === 'EPROTO' || code.startsWith('ERR_SSL_') || code.startsWith('HPE_'))
+  if (/wrong version number|packet length|http request/u.test(tlsReason) || code.startsWith('HPE_'))
     return '; does the address say http where it is https, or the reverse?';
+  if (/certificate required|handshake failure/u.test(tlsReason))
+    return '; does it want a client certificate? This version has none to show';
+  if (/protocol/u.test(tlsReason)) return '; it speaks no TLS of version 1.2 or above';
   if (code === 'ENOTFOUND') return '; VAULT_ADDR names a host that does not exist';
   if (code === 'EAI_AGAIN') return '; no DNS server answered';
   if (code === 'ECONNREFUSED') return '; nothing listens there: is VAULT_ADDR right, and the vault up?';

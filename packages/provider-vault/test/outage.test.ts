@@ -124,6 +124,7 @@ describe('a vault that does not answer', () => {
     vault = await startDevVault();
     const address = vault.address.replace('http:', 'https:');
     const error = await providerError(() => read(address), 'ERR_PROVIDER_UNAVAILABLE');
+    expect(error.message).to.contain('wrong version number');
     expect(error.message).to.contain('http where it is https, or the reverse');
   });
 
