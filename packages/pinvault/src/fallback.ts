@@ -1,10 +1,11 @@
 import {
   createEnvProvider,
   createFileProvider,
-  decodeDocument,
   invalidOption,
   PinError,
+  type PinDocument,
   type PinProvider,
+  PinResolver,
 } from '@pinvault/core';
 import { documentVariables, type Environment, valueOf } from './environment.js';
 import { twoDocuments } from './providers.js';
@@ -17,6 +18,7 @@ const variable = 'PINVAULT_FALLBACK_PINS';
 /** What of the resolver's options concerns the fallback. */
 export interface FallbackLimits {
   readonly maxDocumentBytes?: number | undefined;
+  readonly requiredHosts?: readonly string[] | undefined;
   readonly warnings?: boolean | undefined;
 }
 
@@ -48,27 +50,27 @@ export async function chooseFallback(
     path === undefined
       ? createEnvProvider({ variable, env })
       : createFileProvider({ path, maxBytes: limits.maxDocumentBytes });
-  await assertReadable(fallback, first, limits);
+  await assertUsable(fallback, first, limits);
   return fallback;
 }
 
-async function assertReadable(
+/** Starts a resolver on it, as the outage would: what that refuses is refused now. */
+async function assertUsable(
   fallback: PinProvider,
   name: string,
-  { maxDocumentBytes, warnings }: FallbackLimits,
+  { maxDocumentBytes, requiredHosts, warnings }: FallbackLimits,
 ): Promise<void> {
+  let badRows: PinDocument['badRows'];
   try {
-    const result = await fallback.read({ signal: AbortSignal.timeout(3_000) });
-    if (!('document' in result)) return;
-    const { badRows } = decodeDocument(
-      result.document,
-      maxDocumentBytes === undefined ? {} : { maxDocumentBytes },
-    );
-    if (warnings === false) return;
-    for (const { code, message } of badRows)
-      process.emitWarning(`${name}: ${message}`, { type: 'PinvaultWarning', code });
+    const limits = { maxDocumentBytes, requiredHosts, startupTimeoutMs: 1_000 };
+    const resolver = await PinResolver.create(fallback, { ...limits, warnings: false });
+    ({ badRows } = resolver.snapshot.document);
+    await resolver.close();
   } catch (error) {
     if (!PinError.isPinError(error)) throw error;
     throw invalidOption(name, `holds no usable document: ${error.message}`, { cause: error });
   }
+  if (warnings === false) return;
+  for (const { code, message } of badRows)
+    process.emitWarning(`${name}: ${message}`, { type: 'PinvaultWarning', code });
 }

@@ -52,6 +52,11 @@ describe('createPinResolver', () => {
       await expectInvalidOption(resolvers.start({ [name]: 1 }, env()), name);
   });
 
+  it('refuses options that are no object', async () => {
+    for (const options of [null, 'vault', 7])
+      await expectInvalidOption(createPinResolver(options as never, env()), 'options');
+  });
+
   it('refuses values of options by name', async () => {
     const wrong = {
       mode: 'off',

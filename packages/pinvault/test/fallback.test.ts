@@ -122,7 +122,8 @@ describe('the fallback', () => {
     });
 
     it('a required host has no pins', async () => {
-      const env = withFallback({ PINVAULT_REQUIRE: 'other.example.com' });
+      const both = JSON.stringify({ ...otherRows, 'other.example.com': pin });
+      const env = withFallback({ PINVAULT_REQUIRE: 'other.example.com', PINVAULT_FALLBACK_PINS: both });
       await documentError(start(env), 'ERR_DOCUMENT_REQUIRED_HOST');
     });
 
@@ -202,6 +203,14 @@ describe('the fallback', () => {
         expect(error.cause).to.have.property('code');
       });
     }
+
+    it('it has no pins for a required host', async () => {
+      vault.write('tls-pins', { ...rows, 'other.example.com': pin });
+      const env = withFallback({ PINVAULT_REQUIRE: `${host},other.example.com` });
+      const error = await expectInvalidOption(start(env), 'PINVAULT_FALLBACK_PINS', 'other.example.com');
+      expect(error.cause).to.have.property('code', 'ERR_DOCUMENT_REQUIRED_HOST');
+      await start(withFallback({ PINVAULT_REQUIRE: host }));
+    });
 
     it('there are two of them', async () => {
       for (const [first, second] of [
