@@ -52,15 +52,21 @@ export async function createPinResolver(
   options: CreatePinResolverOptions = {},
   environment: Environment = process.env,
 ): Promise<PinResolver> {
+  if (typeof options !== 'object' || options === null)
+    throw invalidOption('options', "are no object, such as { provider: 'vault' }");
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(knownOptions, name))
       throw invalidOption(name, `is unknown; known are ${Object.keys(knownOptions).join(', ')}`);
   }
   const { provider: providerChoice, vault, file, env, fallback: fallbackChoice, ...given } = options;
-  const fromEnvironment = resolverOptionsOf(environment);
-  const fallback = await chooseFallback(fallbackChoice, environment, given.maxDocumentBytes);
-  const provider = await chooseProvider({ provider: providerChoice, vault, file, env }, environment);
-  return PinResolver.create(provider, { ...fromEnvironment, ...withoutUndefined(given), fallback });
+  const resolverOptions = { ...resolverOptionsOf(environment), ...withoutUndefined(given) };
+  const fallback = await chooseFallback(fallbackChoice, environment, resolverOptions);
+  const provider = await chooseProvider(
+    { provider: providerChoice, vault, file, env },
+    environment,
+    given.maxDocumentBytes,
+  );
+  return PinResolver.create(provider, { ...resolverOptions, fallback });
 }
 
 /** An option that is passed as `undefined` was not given: it must not hide what the environment says. */

@@ -31,7 +31,7 @@ export function resolverOptionsOf(env: Environment): EnvironmentOptions {
     mode: oneOf<EnforcementMode>(env, 'PINVAULT_MODE', ['enforce', 'report']),
     uncoveredHosts: oneOf<UncoveredHosts>(env, 'PINVAULT_UNCOVERED_HOSTS', ['reject', 'report', 'allow']),
     requiredHosts: hostsOf(env, 'PINVAULT_REQUIRE'),
-    refreshIntervalMs: durationMsOf(env, 'PINVAULT_REFRESH_INTERVAL'),
+    refreshIntervalMs: durationMsOf(env, 'PINVAULT_REFRESH_INTERVAL', minRefreshIntervalMs),
     maxStaleMs: durationMsOf(env, 'PINVAULT_MAX_STALE'),
     startupTimeoutMs: durationMsOf(env, 'PINVAULT_STARTUP_TIMEOUT'),
   };
@@ -50,10 +50,11 @@ function oneOf<Value extends string>(
 }
 
 function hostsOf(env: Environment, name: string): string[] | undefined {
-  const hosts = valueOf(env, name)
-    ?.split(/[\s,]+/u)
-    .filter((host) => host !== '');
-  for (const host of hosts ?? []) {
+  const value = valueOf(env, name);
+  if (value === undefined) return undefined;
+  const hosts = value.split(/[\s,]+/u).filter((host) => host !== '');
+  if (hosts.length === 0) throw invalidOption(name, 'names no host');
+  for (const host of hosts) {
     try {
       parseTarget(host);
     } catch (error) {
@@ -63,14 +64,18 @@ function hostsOf(env: Environment, name: string): string[] | undefined {
   return hosts;
 }
 
+// The core refuses less, too, but could not name the variable.
+const minRefreshIntervalMs = 50;
+
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-function durationMsOf(env: Environment, name: string): number | undefined {
+function durationMsOf(env: Environment, name: string, minMs = 1): number | undefined {
   const value = valueOf(env, name);
   if (value === undefined) return undefined;
   if (value === 'Infinity' && name === 'PINVAULT_MAX_STALE') return Infinity;
   const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/u.exec(value) ?? [];
   const milliseconds = Number(amount) * (unitMs[unit] ?? NaN);
-  if (milliseconds > 0) return milliseconds;
-  throw invalidOption(name, 'is no duration, such as 30s, 5m or 7d');
+  if (!Number.isFinite(milliseconds)) throw invalidOption(name, 'is no duration, such as 30s, 5m or 7d');
+  if (milliseconds < minMs) throw invalidOption(name, `is below ${minMs} ms`);
+  return milliseconds;
 }

@@ -1,10 +1,11 @@
 import {
   createEnvProvider,
   createFileProvider,
-  decodeDocument,
   invalidOption,
   PinError,
+  type PinDocument,
   type PinProvider,
+  PinResolver,
 } from '@pinvault/core';
 import { documentVariables, type Environment, valueOf } from './environment.js';
 import { twoDocuments } from './providers.js';
@@ -13,6 +14,13 @@ import { twoDocuments } from './providers.js';
 export type FallbackChoice = 'env' | 'none' | PinProvider;
 
 const variable = 'PINVAULT_FALLBACK_PINS';
+
+/** What of the resolver's options concerns the fallback. */
+export interface FallbackLimits {
+  readonly maxDocumentBytes?: number | undefined;
+  readonly requiredHosts?: readonly string[] | undefined;
+  readonly warnings?: boolean | undefined;
+}
 
 /**
  * Makes the fallback that code or environment ask for. One from the environment is read here and now: a slip in it has
@@ -23,9 +31,9 @@ const variable = 'PINVAULT_FALLBACK_PINS';
 export async function chooseFallback(
   choice: FallbackChoice | undefined,
   env: Environment,
-  maxDocumentBytes: number | undefined,
+  limits: FallbackLimits,
 ): Promise<PinProvider | undefined> {
-  if (typeof choice === 'object') return choice;
+  if (typeof choice === 'object' && typeof choice?.read === 'function') return choice;
   if (choice !== undefined && choice !== 'env' && choice !== 'none') {
     throw invalidOption('fallback', 'is none of "env", "none", nor a provider of your own');
   }
@@ -38,22 +46,31 @@ export async function chooseFallback(
     );
   if (second !== undefined) throw twoDocuments(first, second);
   const path = valueOf(env, `${variable}_FILE`);
-  const fallback = path === undefined ? createEnvProvider({ variable, env }) : createFileProvider({ path });
-  await assertReadable(fallback, first, maxDocumentBytes);
+  const fallback =
+    path === undefined
+      ? createEnvProvider({ variable, env })
+      : createFileProvider({ path, maxBytes: limits.maxDocumentBytes });
+  await assertUsable(fallback, first, limits);
   return fallback;
 }
 
-async function assertReadable(
+/** Starts a resolver on it, as the outage would: what that refuses is refused now. */
+async function assertUsable(
   fallback: PinProvider,
   name: string,
-  maxDocumentBytes: number | undefined,
+  { maxDocumentBytes, requiredHosts, warnings }: FallbackLimits,
 ): Promise<void> {
+  let badRows: PinDocument['badRows'];
   try {
-    const result = await fallback.read({ signal: AbortSignal.timeout(3_000) });
-    if ('document' in result)
-      decodeDocument(result.document, maxDocumentBytes === undefined ? {} : { maxDocumentBytes });
+    const limits = { maxDocumentBytes, requiredHosts, startupTimeoutMs: 1_000 };
+    const resolver = await PinResolver.create(fallback, { ...limits, warnings: false });
+    ({ badRows } = resolver.snapshot.document);
+    await resolver.close();
   } catch (error) {
     if (!PinError.isPinError(error)) throw error;
     throw invalidOption(name, `holds no usable document: ${error.message}`, { cause: error });
   }
+  if (warnings === false) return;
+  for (const { code, message } of badRows)
+    process.emitWarning(`${name}: ${message}`, { type: 'PinvaultWarning', code });
 }

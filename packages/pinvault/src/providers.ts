@@ -31,7 +31,13 @@ export interface ProviderChoice {
  *
  * @throws TypeError (`ERR_INVALID_OPTION`) that names the option or the variable
  */
-export async function chooseProvider(choice: ProviderChoice, env: Environment): Promise<PinProvider> {
+export async function chooseProvider(
+  choice: ProviderChoice,
+  env: Environment,
+  maxDocumentBytes?: number,
+): Promise<PinProvider> {
+  refuseUnknown('file', choice.file, ['path']);
+  refuseUnknown('env', choice.env, ['variable']);
   const { provider } = choice;
   if (provider !== undefined && typeof provider !== 'string') {
     refuseDocumentBeside(env, 'a provider of its own');
@@ -42,7 +48,7 @@ export async function chooseProvider(choice: ProviderChoice, env: Environment): 
     case 'env':
       return envProvider(choice, env);
     case 'file':
-      return fileProvider(choice, env);
+      return fileProvider(choice, env, maxDocumentBytes);
     case 'vault':
       refuseDocumentBeside(env, 'the provider vault');
       return vaultProvider(choice, env);
@@ -83,13 +89,13 @@ function envProvider({ env: options }: ProviderChoice, env: Environment): PinPro
   return createEnvProvider({ variable, env });
 }
 
-function fileProvider({ file }: ProviderChoice, env: Environment): PinProvider {
+function fileProvider({ file }: ProviderChoice, env: Environment, maxBytes: number | undefined): PinProvider {
   const [beside] = documentVariables(env, 'PINVAULT_PINS').filter((name) => name !== 'PINVAULT_PINS_FILE');
   if (beside !== undefined)
     throw invalidOption(beside, 'stands beside the provider file: choose one of them');
   const path = file?.path ?? valueOf(env, 'PINVAULT_PINS_FILE');
   if (path === undefined) throw invalidOption('file.path', 'is missing: pass it, or set PINVAULT_PINS_FILE');
-  return createFileProvider({ path });
+  return createFileProvider({ path, maxBytes });
 }
 
 async function vaultProvider({ vault = {} }: ProviderChoice, env: Environment): Promise<PinProvider> {
@@ -107,10 +113,22 @@ async function loadVaultProvider(): Promise<typeof createVaultProvider> {
     return vaultPackage.createVaultProvider;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new PinProviderError('ERR_PROVIDER_SDK_MISSING', 'npm install @pinvault/provider-vault', {
-      provider: 'vault',
-      cause: error,
-    });
+    throw new PinProviderError(
+      'ERR_PROVIDER_SDK_MISSING',
+      'the package @pinvault/provider-vault cannot be loaded: npm install @pinvault/provider-vault',
+      {
+        provider: 'vault',
+        cause: error,
+      },
+    );
+  }
+}
+
+/** A slip in a name would otherwise leave the default in force. */
+function refuseUnknown(option: string, given: object | undefined, known: readonly string[]): void {
+  for (const name of Object.keys(given ?? {})) {
+    if (!known.includes(name))
+      throw invalidOption(`${option}.${name}`, `is unknown; known is ${known.join(', ')}`);
   }
 }
 

@@ -21,6 +21,7 @@ export function parseAddress(text: string): URL | { readonly problem: string } {
 /** Whether a host is this machine and nothing else. */
 export function isLoopback(hostname: string): boolean {
   const host = hostname.replace(/^\[(.*)\]$/u, '$1');
-  if (host === '::1' || host === 'localhost' || host.endsWith('.localhost')) return true;
+  // Not *.localhost: some resolvers ask the network for it.
+  if (host === '::1' || host === 'localhost') return true;
   return isIP(host) === 4 && host.startsWith('127.');
 }

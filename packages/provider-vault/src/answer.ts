@@ -4,6 +4,7 @@ import {
   PinProviderError,
   type PinReadResult,
 } from '@pinvault/core';
+import { foreignText } from './foreign-text.js';
 import type { SecretPath } from './secret-path.js';
 import type { VaultResponse } from './transport.js';
 
@@ -24,7 +25,7 @@ export interface VaultAnswer extends Pick<VaultResponse, 'statusCode' | 'content
 /** Parses a response; a body that says it is JSON and is not counts as none. */
 export function parseResponse({ statusCode, contentType, retryAfter, text }: VaultResponse): VaultAnswer {
   let body: unknown;
-  if (/^application\/(?:[a-z.+-]*\+)?json\b/iu.test(contentType)) {
+  if (isJsonType(contentType)) {
     try {
       body = JSON.parse(text);
     } catch {
@@ -36,7 +37,7 @@ export function parseResponse({ statusCode, contentType, retryAfter, text }: Vau
 
 /** The document in an answer of KV version 2, or the error that tells why there is none. @throws PinError */
 export function readAnswer(answer: VaultAnswer, question: Question): PinReadResult {
-  const { secret, address } = question;
+  const { secret, address, token } = question;
   if (answer.statusCode !== 200) throw refusalOf(answer, question);
   const outer = member(answer.body, 'data');
   const document = member(outer, 'data');
@@ -51,11 +52,9 @@ export function readAnswer(answer: VaultAnswer, question: Question): PinReadResu
     };
   }
   if (answer.body === undefined) {
-    const kind =
-      answer.contentType === '' ? 'something' : printable(answer.contentType.replace(/;.*/su, ''), 60);
     throw new PinDocumentError(
       'ERR_DOCUMENT_MALFORMED',
-      `${address.host} answers the read of ${secret.text} with ${kind}, not with JSON`,
+      `${address.host} answers the read of ${secret.text} with ${bodyKind(answer, token)}`,
       {
         reason: 'not-json',
         hint: 'a proxy or a log-in page in between? VAULT_ADDR has to name the vault itself',
@@ -87,18 +86,22 @@ function refusalOf(answer: VaultAnswer, question: Question): PinProviderError {
       return missing(answer, question, fail);
     case 401:
     case 403: {
-      const advice = `it needs the capability read on "${decodeURI(secret.dataPath)}"; or it was revoked, or has expired`;
+      const advice = `it needs the capability read on "${secret.policyPath}"; or it was revoked, or has expired`;
       return fail(
         'ERR_PROVIDER_DENIED',
         `the vault at ${address.host} denied the token the read of ${secret.text}${said}; ${advice}`,
       );
     }
     case 400:
-    case 405:
+    case 405: {
+      // What Go's servers answer to plain http on their TLS port.
+      const isPlain = address.protocol === 'http:' && answer.body === undefined;
+      const advice = isPlain ? '; does the address say http where it is https?' : '';
       return fail(
         'ERR_PROVIDER_MISCONFIGURED',
-        `the vault at ${address.host} does not understand the read of ${secret.text}${said}`,
+        `the vault at ${address.host} does not understand the read of ${secret.text}${said}${advice}`,
       );
+    }
     case 429:
       return fail('ERR_PROVIDER_THROTTLED', `the vault at ${address.host} asks for fewer reads${said}`);
     case 501:
@@ -127,10 +130,10 @@ function refusalOf(answer: VaultAnswer, question: Question): PinProviderError {
 type Fail = (code: PinProviderErrorCode, problem: string, detail?: string) => PinProviderError;
 
 /** 404 has four meanings. */
-function missing({ body }: VaultAnswer, { address, secret }: Question, fail: Fail): PinProviderError {
+function missing({ body }: VaultAnswer, { address, secret, token }: Question, fail: Fail): PinProviderError {
   const metadata = member(member(body, 'data'), 'metadata');
   if (typeof metadata === 'object' && metadata !== null) {
-    const version = String(member(metadata, 'version'));
+    const version = foreignText(String(member(metadata, 'version')), token, 20);
     if (member(metadata, 'destroyed') === true) {
       return fail(
         'ERR_PROVIDER_NOT_FOUND',
@@ -138,10 +141,10 @@ function missing({ body }: VaultAnswer, { address, secret }: Question, fail: Fai
         'destroyed',
       );
     }
-    const at = printable(String(member(metadata, 'deletion_time')), 40);
+    const at = foreignText(String(member(metadata, 'deletion_time')), token, 40);
     return fail(
       'ERR_PROVIDER_NOT_FOUND',
-      `version ${version} of ${secret.text} was deleted at ${at}; undelete it, or write a new one`,
+      `version ${version} of ${secret.text} was deleted at ${at}; undelete it (vault kv undelete), or write a new one`,
       'deleted',
     );
   }
@@ -154,10 +157,9 @@ function missing({ body }: VaultAnswer, { address, secret }: Question, fail: Fai
     );
   }
   if (errors.some((each) => String(each).includes('no handler for route'))) {
-    const [mount = ''] = secret.dataPath.split('/data/');
     return fail(
       'ERR_PROVIDER_NOT_FOUND',
-      `the vault at ${address.host} has no mount "${decodeURI(mount)}/"; mind the namespace, too`,
+      `the vault at ${address.host} has no mount "${secret.mount}/"; mind the namespace, too`,
       'no-mount',
     );
   }
@@ -168,16 +170,24 @@ function missing({ body }: VaultAnswer, { address, secret }: Question, fail: Fai
   );
 }
 
-/** The vault's own words, without the token, should what answers echo it. */
-function saidBy({ body }: VaultAnswer, token: string): string {
-  const errors = member(body, 'errors');
+/** The vault's own words; or that they are not a vault's. */
+function saidBy(answer: VaultAnswer, token: string): string {
+  if (answer.body === undefined) return ` (${bodyKind(answer, token)}: does a proxy answer in its place?)`;
+  const errors = member(answer.body, 'errors');
   const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
   if (typeof first !== 'string' || first === '') return '';
-  return ` (${printable(first.replaceAll(token, '[token]').trim(), 200)})`;
+  return ` (${foreignText(first, token, 200)})`;
 }
 
-function printable(text: string, maxLength: number): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\s]+/gu, ' ').slice(0, maxLength);
+/** What a body is that is no JSON. */
+function bodyKind({ contentType }: VaultAnswer, token: string): string {
+  if (isJsonType(contentType)) return 'broken JSON';
+  const kind = foreignText(contentType.replace(/;.*/su, ''), token, 60);
+  return kind === '' ? 'no JSON' : `${kind}, not JSON`;
+}
+
+function isJsonType(contentType: string): boolean {
+  return /^application\/(?:[a-z.+-]*\+)?json\b/iu.test(contentType);
 }
 
 /** Seconds or a date (RFC 9110 §10.2.3); `undefined` for anything else. */

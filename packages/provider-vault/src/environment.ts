@@ -9,10 +9,10 @@ export interface Variable {
   readonly value: string;
 }
 
-/** `BAO_<name>`, else `VAULT_<name>`. An empty variable counts as unset. */
+/** `BAO_<name>`, else `VAULT_<name>`. An empty or blank variable counts as unset. */
 export function readVariable(env: Environment, name: string): Variable | undefined {
   for (const prefix of ['BAO_', 'VAULT_']) {
-    const value = env[`${prefix}${name}`] ?? '';
+    const value = env[`${prefix}${name}`]?.trim() ?? '';
     if (value !== '') return { name: `${prefix}${name}`, value };
   }
   return undefined;

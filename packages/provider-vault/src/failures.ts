@@ -1,55 +1,56 @@
 import { findPinError, PinDocumentError, PinError, PinProviderError } from '@pinvault/core';
-
-/** What is known of a request that failed. */
-export interface FailedRequest {
-  readonly address: URL;
-  readonly signal: AbortSignal;
-  readonly timeout: AbortSignal;
-  readonly timeoutMs: number;
-}
+import { foreignText } from './foreign-text.js';
 
 /**
  * The error for a request that brought no answer. The client's own error is never attached: its properties may hold the
  * request, and with it the token.
  */
-export function requestFailure(
-  error: unknown,
-  { address, signal, timeout, timeoutMs }: FailedRequest,
-): PinError {
+export function requestFailure(error: unknown, { host }: URL): PinError {
   if (error instanceof PinProviderError || error instanceof PinDocumentError) return error;
-  const { host } = address;
-  if (signal.aborted) {
-    const reason: unknown = signal.reason;
-    return PinError.isPinError(reason)
-      ? reason
-      : unavailable(`the read of the vault at ${host} was ended by its caller`, 'aborted');
-  }
-  if (timeout.aborted) {
-    return new PinProviderError(
-      'ERR_PROVIDER_TIMEOUT',
-      `the vault at ${host} did not answer within ${timeoutMs} ms`,
-      { provider: 'vault' },
-    );
-  }
   const mismatch = findPinError(error);
   if (mismatch !== undefined) {
     const text = mismatch.message.slice(mismatch.code.length + 2);
     return unavailable(
-      `the vault's certificate does not match vault.pins: ${text}`,
+      `the certificate of the vault at ${host} does not match vault.pins: ${text}`,
       'pin-mismatch',
       mismatch,
     );
   }
   const code = codeOf(error);
-  return unavailable(`the vault at ${host} cannot be reached: ${code}${adviceFor(code)}`, code);
+  const reason = tlsReasonOf(error);
+  const what = reason === '' ? code : `${code} (${reason})`;
+  return unavailable(`the vault at ${host} cannot be reached: ${what}${adviceFor(code, reason)}`, code);
 }
 
-/** A redirect that would carry the token elsewhere. */
-export function refusedRedirect(address: URL, target: URL): PinProviderError {
-  return unavailable(
-    `the vault at ${address.host} redirects to ${target.protocol}//${target.host}, where the token does not go; name that server in VAULT_ADDR if it is yours`,
-    'redirect',
+/** A request that took too long. */
+export function timedOut({ host }: URL, timeoutMs: number): PinError {
+  return new PinProviderError(
+    'ERR_PROVIDER_TIMEOUT',
+    `the vault at ${host} did not answer within ${timeoutMs} ms`,
+    { provider: 'vault' },
   );
+}
+
+/** A request whose caller gave up: in the caller's words, where they are an error of ours. */
+export function endedByCaller({ host }: URL, reason: unknown): PinError {
+  return PinError.isPinError(reason)
+    ? reason
+    : unavailable(`the read of the vault at ${host} was ended by its caller`, 'aborted');
+}
+
+/** A request of a provider that is closed. */
+export function closed({ host }: URL): PinError {
+  return unavailable(`the provider of the vault at ${host} is closed`, 'closed');
+}
+
+/** A redirect that would carry the token elsewhere, or that follows another one. */
+export function refusedRedirect(address: URL, target: URL, token: string): PinProviderError {
+  const to = foreignText(`${target.protocol}//${target.host}`, token, 120);
+  const why =
+    target.origin === address.origin
+      ? 'a second time; only one redirect is followed'
+      : `to ${to}, where the token does not go; name that server in VAULT_ADDR if it is yours`;
+  return unavailable(`the vault at ${address.host} redirects ${why}`, 'redirect');
 }
 
 function unavailable(problem: string, detail: string, cause?: PinError): PinProviderError {
@@ -63,6 +64,12 @@ function codeOf(error: unknown): string {
   return typeof name === 'string' ? name : 'unknown error';
 }
 
+/** OpenSSL's own words: EPROTO alone has a dozen meanings. */
+function tlsReasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  return /:SSL routines:[^:]*:([a-z0-9 /]{1,60}):/iu.exec(error.message)?.[1] ?? '';
+}
+
 const untrusted: ReadonlySet<string> = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -71,14 +78,19 @@ const untrusted: ReadonlySet<string> = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-function adviceFor(code: string): string {
+function adviceFor(code: string, tlsReason: string): string {
   if (untrusted.has(code))
     return '; its CA is not trusted: name the CA file in VAULT_CACERT, or pass vault: { ca }';
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return '; its certificate is for another name: VAULT_ADDR, or VAULT_TLS_SERVER_NAME';
-  if (code === 'EPROTO' || code.startsWith('ERR_SSL_') || code.startsWith('HPE_'))
+  if (code === 'CERT_HAS_EXPIRED') return "; the vault's certificate has expired (or this clock is wrong)";
+  if (/wrong version number|packet length|http request/u.test(tlsReason) || code.startsWith('HPE_'))
     return '; does the address say http where it is https, or the reverse?';
+  if (/certificate required|handshake failure/u.test(tlsReason))
+    return '; does it want a client certificate? This version has none to show';
+  if (/protocol/u.test(tlsReason)) return '; it speaks no TLS of version 1.2 or above';
   if (code === 'ENOTFOUND') return '; VAULT_ADDR names a host that does not exist';
+  if (code === 'EAI_AGAIN') return '; no DNS server answered';
   if (code === 'ECONNREFUSED') return '; nothing listens there: is VAULT_ADDR right, and the vault up?';
   return '';
 }

@@ -1,7 +1,14 @@
-import { readFileSync } from 'node:fs';
-import { decodeDocument, invalidOption, PinError } from '@pinvault/core';
-import { booleanOf, durationMsOf, type Environment, misconfigured, readVariable } from './environment.js';
+import { decodeDocument, invalidOption, type PinDocument, PinError } from '@pinvault/core';
+import {
+  booleanOf,
+  durationMsOf,
+  type Environment,
+  misconfigured,
+  readVariable,
+  type Variable,
+} from './environment.js';
 import { isLoopback, parseAddress } from './address.js';
+import { type CaOption, readCa } from './ca.js';
 import { parseSecretPath, type SecretPath } from './secret-path.js';
 import { type TokenOption, type TokenSource, tokenSource } from './token.js';
 
@@ -21,7 +28,7 @@ export interface VaultProviderOptions {
   /** @defaultValue `VAULT_NAMESPACE` */
   readonly namespace?: string | undefined;
   /** PEM of the CAs that are trusted for the vault's certificate. @defaultValue `VAULT_CACERT`, else Node's */
-  readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
+  readonly ca?: CaOption | undefined;
   /** The name that the vault's certificate carries. @defaultValue `VAULT_TLS_SERVER_NAME`, else the address's host */
   readonly servername?: string | undefined;
   /**
@@ -43,12 +50,15 @@ export interface VaultSettings {
   readonly secret: SecretPath;
   readonly token: TokenSource;
   readonly namespace: string;
-  readonly ca: string | Buffer | (string | Buffer)[] | undefined;
+  readonly ca: (string | Buffer)[] | undefined;
   readonly servername: string | undefined;
   readonly pins: readonly string[] | undefined;
   readonly skipVerify: boolean;
   readonly timeoutMs: number;
 }
+
+// A longer timer fires at once.
+const maxTimeoutMs = 2 ** 31 - 1;
 
 const knownOptions: Record<keyof VaultProviderOptions, true> = {
   address: true,
@@ -66,6 +76,8 @@ const knownOptions: Record<keyof VaultProviderOptions, true> = {
 
 /** @throws TypeError (`ERR_INVALID_OPTION`) for an option, PinProviderError (`ERR_PROVIDER_MISCONFIGURED`) for a variable */
 export function readVaultSettings(options: VaultProviderOptions): VaultSettings {
+  if (typeof options !== 'object' || options === null)
+    throw invalidOption('vault', 'is no object of options, such as { path }');
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(knownOptions, name)) {
       throw invalidOption(`vault.${name}`, `is unknown; known are ${Object.keys(knownOptions).join(', ')}`);
@@ -80,12 +92,11 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
     address,
     secret: parseSecretPath(options.path, options.mount),
     token: tokenSource(options.token, env),
-    namespace:
-      readHeaderText('vault.namespace', options.namespace) ?? readVariable(env, 'NAMESPACE')?.value ?? '',
-    ca: readCa(options, env),
-    servername: options.servername ?? readVariable(env, 'TLS_SERVER_NAME')?.value,
+    namespace: readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '',
+    ca: readCa(options.ca, env),
+    servername: readWord('servername', options.servername, readVariable(env, 'TLS_SERVER_NAME')),
     pins,
-    skipVerify,
+    skipVerify: skipVerify !== undefined,
     timeoutMs: readTimeout(options, env),
   };
 }
@@ -107,63 +118,66 @@ function readAddress(options: VaultProviderOptions, env: Environment): URL {
   throw misconfigured(`${variable.name} ${parsed.problem}`);
 }
 
-function readSkipVerify(env: Environment): boolean {
+/** The variable that switches the check off; `undefined` where none does. */
+function readSkipVerify(env: Environment): Variable | undefined {
   const variable = readVariable(env, 'SKIP_VERIFY');
-  return variable !== undefined && booleanOf(variable);
+  return variable !== undefined && booleanOf(variable) ? variable : undefined;
 }
 
-function refuseInsecure(address: URL, skipVerify: boolean, isAllowed: boolean): void {
+function refuseInsecure(address: URL, skipVerify: Variable | undefined, isAllowed: boolean): void {
   if (isAllowed || isLoopback(address.hostname)) return;
   const advice =
     'who sits between could hand the service pins of their own; for a test set-up pass vault: { allowInsecureStore: true }';
   if (address.protocol === 'http:')
     throw misconfigured(`the vault at ${address.host} is reached by plain http: ${advice}`);
-  if (skipVerify)
-    throw misconfigured(`VAULT_SKIP_VERIFY switches off the check of the vault's certificate: ${advice}`);
+  if (skipVerify !== undefined)
+    throw misconfigured(`${skipVerify.name} switches off the check of the vault's certificate: ${advice}`);
 }
 
 /** A wrong pin is told when it is passed, not at the first handshake. */
 function readPins(
   pins: VaultProviderOptions['pins'],
   address: URL,
-  skipVerify: boolean,
+  skipVerify: Variable | undefined,
 ): readonly string[] | undefined {
   if (pins === undefined) return undefined;
   if (address.protocol !== 'https:') throw invalidOption('vault.pins', 'need an address with https');
-  if (skipVerify) throw invalidOption('vault.pins', 'and VAULT_SKIP_VERIFY exclude each other');
-  const list = typeof pins === 'string' ? [pins] : [...pins];
+  if (skipVerify !== undefined)
+    throw invalidOption('vault.pins', `and ${skipVerify.name} exclude each other`);
+  const list = typeof pins === 'string' ? [pins] : Array.from<string>(pins ?? []);
+  const [row] = decodePins(list);
+  if (row?.rule !== 'pins') throw invalidOption('vault.pins', 'hold no pin');
+  if (row.mode === 'report') throw invalidOption('vault.pins', 'are always enforced: leave mode=report out');
+  return list;
+}
+
+function decodePins(list: readonly string[]): PinDocument['rows'] {
   try {
-    decodeDocument({ '*': list });
-    return list;
+    return decodeDocument({ '*': list }).rows;
   } catch (error) {
     if (!PinError.isPinError(error)) throw error;
     throw invalidOption('vault.pins', `cannot be read: ${error.message}`);
   }
 }
 
-function readCa(options: VaultProviderOptions, env: Environment): VaultSettings['ca'] {
-  const { ca } = options;
-  if (ca !== undefined) return typeof ca === 'string' || Buffer.isBuffer(ca) ? ca : [...ca];
-  const variable = readVariable(env, 'CACERT');
-  if (variable === undefined) return undefined;
-  try {
-    return readFileSync(variable.value);
-  } catch (error) {
-    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
-    throw misconfigured(`the file that ${variable.name} names cannot be read: ${code}`);
-  }
-}
-
 function readTimeout({ timeoutMs }: VaultProviderOptions, env: Environment): number {
   if (timeoutMs !== undefined) {
-    if (typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= 2 ** 31 - 1) return timeoutMs;
+    if (typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= maxTimeoutMs) return timeoutMs;
     throw invalidOption('vault.timeoutMs', 'is no number of milliseconds above zero');
   }
   const variable = readVariable(env, 'CLIENT_TIMEOUT');
-  return variable === undefined ? 10_000 : Math.min(durationMsOf(variable), 2 ** 31 - 1);
+  return variable === undefined ? 10_000 : Math.min(durationMsOf(variable), maxTimeoutMs);
 }
 
-function readHeaderText(option: string, value: string | undefined): string | undefined {
-  if (value === undefined || /^[\x21-\x7e]+$/u.test(value)) return value;
-  throw invalidOption(option, 'is empty or holds characters that no header can carry');
+/** A name that goes over the wire as it is. */
+function readWord(
+  option: keyof VaultProviderOptions,
+  value: string | undefined,
+  variable: Variable | undefined,
+): string | undefined {
+  const word = value ?? variable?.value;
+  if (word === undefined || (typeof word === 'string' && /^[\x21-\x7e]+$/u.test(word))) return word;
+  const problem = 'is empty or holds characters that it cannot have';
+  if (value === undefined) throw misconfigured(`${variable?.name} ${problem}`);
+  throw invalidOption(`vault.${option}`, problem);
 }

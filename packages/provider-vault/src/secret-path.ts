@@ -4,7 +4,10 @@ import { invalidOption } from '@pinvault/core';
 export interface SecretPath {
   /** For people, as `vault kv get` takes it. */
   readonly text: string;
-  /** For requests, each segment encoded: `secret/data/tls-pins`. It is also what a policy names. */
+  readonly mount: string;
+  /** As a policy names it: `secret/data/tls-pins`. */
+  readonly policyPath: string;
+  /** For requests: the same, each segment encoded. */
   readonly dataPath: string;
 }
 
@@ -39,15 +42,22 @@ export function parseSecretPath(path: string, mount?: string): SecretPath {
       'holds the API\'s "data" segment: write it as vault kv get does, secret/tls-pins; a secret that is really named so needs vault.mount',
     );
   }
-  const encode = (parts: readonly string[]): string => parts.map(encodeURIComponent).join('/');
-  return { text: segments.join('/'), dataPath: `${encode(mountSegments)}/data/${encode(inside)}` };
+  const apiSegments = [...mountSegments, 'data', ...inside];
+  return {
+    text: segments.join('/'),
+    mount: mountSegments.join('/'),
+    policyPath: apiSegments.join('/'),
+    dataPath: apiSegments.map(encodeURIComponent).join('/'),
+  };
 }
 
 function readSegments(option: string, path: string): string[] {
   const segments = path.replace(/^\/|\/$/gu, '').split('/');
   for (const segment of segments) {
-    if (segment === '') throw invalidOption(option, 'holds an empty segment');
-    if (segment === '.' || segment === '..') throw invalidOption(option, `holds "${segment}"`);
+    if (segment === '')
+      throw invalidOption(option, 'holds an empty segment: <mount>/<path>, such as secret/tls-pins');
+    if (segment === '.' || segment === '..')
+      throw invalidOption(option, `holds "${segment}": write the whole path, such as secret/tls-pins`);
     if (/[\p{Cc}\p{Cf}\p{Cs}\\?#%]/u.test(segment))
       throw invalidOption(option, 'holds a character that a secret path cannot have');
   }

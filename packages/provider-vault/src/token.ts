@@ -12,7 +12,8 @@ export type TokenSource = () => Promise<string>;
 
 /** In the order of the command lines: given in code, `VAULT_TOKEN`, the token file. */
 export function tokenSource(option: TokenOption | undefined, env: Environment): TokenSource {
-  if (typeof option === 'function') return async () => checked('the token function', await askFor(option));
+  if (typeof option === 'function')
+    return async () => checked('what the function in vault.token returns', await askFor(option));
   if (option !== undefined) {
     if (typeof option !== 'string' || !isToken(option))
       throw invalidOption('vault.token', 'is empty or holds characters that no token has');
@@ -20,7 +21,7 @@ export function tokenSource(option: TokenOption | undefined, env: Environment): 
   }
   const variable = readVariable(env, 'TOKEN');
   if (variable !== undefined) {
-    const token = checked(variable.name, variable.value.trim());
+    const token = checked(variable.name, variable.value);
     return async () => token;
   }
   return () => readTokenFile(env);
@@ -40,7 +41,8 @@ async function askFor(option: () => string | Promise<string>): Promise<unknown> 
 
 async function readTokenFile(env: Environment): Promise<string> {
   const named = readVariable(env, 'TOKEN_PATH');
-  const file = named?.value ?? join(env['HOME'] ?? homedir(), '.vault-token');
+  const home = env['HOME'] ?? '';
+  const file = named?.value ?? join(home === '' ? homedir() : home, '.vault-token');
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -56,7 +58,7 @@ async function readTokenFile(env: Environment): Promise<string> {
 
 function checked(where: string, token: unknown): string {
   if (typeof token === 'string' && isToken(token)) return token;
-  throw misconfigured(`${where} holds no token: it is empty or has characters that no token has`);
+  throw misconfigured(`${where} is no token: it is empty or has characters that no token has`);
 }
 
 function isToken(text: string): boolean {

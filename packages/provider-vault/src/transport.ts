@@ -1,8 +1,8 @@
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { createStaticProvider, PinDocumentError, PinResolver } from '@pinvault/core';
+import { createStaticProvider, PinDocumentError, type PinError, PinResolver } from '@pinvault/core';
 import { PinnedAgent } from '@pinvault/node';
-import { refusedRedirect, requestFailure } from './failures.js';
+import { closed, endedByCaller, refusedRedirect, requestFailure, timedOut } from './failures.js';
 import type { VaultSettings } from './options.js';
 
 /** What came back, as far as anybody looks at it. */
@@ -12,6 +12,9 @@ export interface VaultResponse {
   readonly retryAfter: string | undefined;
   readonly text: string;
 }
+
+/** The header that holds the token. */
+export const tokenHeader = 'X-Vault-Token';
 
 // A document is 1 MiB at most; the vault wraps it in JSON.
 const maxBodyBytes = 2 * 1024 * 1024;
@@ -24,6 +27,7 @@ export class VaultTransport {
   readonly #settings: VaultSettings;
   #agent: Promise<HttpAgent> | undefined;
   #endpointPins: PinResolver | undefined;
+  readonly #underWay = new Set<AbortController>();
   #isClosed = false;
 
   constructor(settings: VaultSettings) {
@@ -37,23 +41,33 @@ export class VaultTransport {
     signal: AbortSignal,
   ): Promise<VaultResponse> {
     const { address, timeoutMs } = this.#settings;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const ends = AbortSignal.any([signal, timeout]);
+    if (this.#isClosed) throw closed(address);
+    if (signal.aborted) throw endedByCaller(address, signal.reason);
+    const ending = new AbortController();
+    const onAbort = (): void => ending.abort(endedByCaller(address, signal.reason));
+    const timer = setTimeout(() => ending.abort(timedOut(address, timeoutMs)), timeoutMs).unref();
+    signal.addEventListener('abort', onAbort, { once: true });
+    this.#underWay.add(ending);
     try {
-      const first = await this.#exchange(url, headers, ends);
+      const first = await this.#exchange(url, headers, ending.signal);
       if (first.location === undefined) return first;
       const target = new URL(first.location, url);
-      if (target.origin !== address.origin) throw refusedRedirect(address, target);
-      const second = await this.#exchange(target, headers, ends);
-      if (second.location !== undefined) throw refusedRedirect(address, new URL(second.location, target));
-      return second;
+      const second = await this.#exchange(target, headers, ending.signal);
+      if (second.location === undefined) return second;
+      throw refusedRedirect(address, new URL(second.location, target), headers[tokenHeader] ?? '');
     } catch (error) {
-      throw requestFailure(error, { address, signal, timeout, timeoutMs });
+      throw ending.signal.aborted ? (ending.signal.reason as PinError) : requestFailure(error, address);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      this.#underWay.delete(ending);
     }
   }
 
+  /** Ends what is under way, too. Idempotent. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    for (const ending of this.#underWay) ending.abort(closed(this.#settings.address));
     (await this.#agent?.catch(() => undefined))?.destroy();
     await this.#endpointPins?.close();
   }
@@ -63,18 +77,19 @@ export class VaultTransport {
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<VaultResponse & { readonly location?: string | undefined }> {
+    const { address } = this.#settings;
     // The token is in the headers: it goes to the configured vault and nowhere else.
-    if (url.origin !== this.#settings.address.origin) throw refusedRedirect(this.#settings.address, url);
+    if (url.origin !== address.origin) throw refusedRedirect(address, url, headers[tokenHeader] ?? '');
     this.#agent ??= this.#createAgent();
     const agent = await this.#agent;
     const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = send(url, {
-        agent,
-        signal,
-        // Some listeners (Vault Agent's) ask for it, so that no browser can be made to send a request.
-        headers: { ...headers, accept: 'application/json', 'X-Vault-Request': 'true' },
-      });
+      const request = send(url, { agent, signal });
+      // Not among the options: those Node prints under NODE_DEBUG=http, and with them the token.
+      for (const [name, value] of Object.entries(headers)) request.setHeader(name, value);
+      request.setHeader('accept', 'application/json');
+      // Some listeners (Vault Agent's) ask for it, so that no browser can be made to send a request.
+      request.setHeader('X-Vault-Request', 'true');
       // The resolver holds the process while it starts; a read in the background never does.
       request.once('socket', (socket) => socket.unref());
       request.once('response', resolve);
@@ -87,7 +102,7 @@ export class VaultTransport {
       statusCode,
       contentType: answered['content-type'] ?? '',
       retryAfter: answered['retry-after'],
-      text: await readBounded(response),
+      text: await readBounded(response, this.#settings),
       ...(isRedirect ? { location: answered.location } : {}),
     };
   }
@@ -117,7 +132,7 @@ export class VaultTransport {
   }
 }
 
-async function readBounded(response: IncomingMessage): Promise<string> {
+async function readBounded(response: IncomingMessage, { address, secret }: VaultSettings): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
@@ -125,7 +140,7 @@ async function readBounded(response: IncomingMessage): Promise<string> {
     if (length > maxBodyBytes) {
       throw new PinDocumentError(
         'ERR_DOCUMENT_TOO_LARGE',
-        `the vault's answer has more than ${maxBodyBytes} bytes`,
+        `${address.host} answers the read of ${secret.text} with more than ${maxBodyBytes} bytes`,
         {
           reason: 'too-large',
           hint: 'is it the right secret?',

@@ -1,7 +1,7 @@
 import { PinProviderError } from '@pinvault/core';
 import { parseResponse, type VaultAnswer } from './answer.js';
 import type { VaultSettings } from './options.js';
-import type { VaultTransport } from './transport.js';
+import { tokenHeader, type VaultTransport } from './transport.js';
 
 /** What this package uses of node-vault; its own types say `any` and need those of a client that is not used here. */
 interface NodeVaultClient {
@@ -41,11 +41,11 @@ export class VaultClient {
     let nodeVault: (options: object) => unknown;
     try {
       ({ default: nodeVault } = await import('node-vault'));
-    } catch {
+    } catch (error) {
       throw new PinProviderError(
         'ERR_PROVIDER_SDK_MISSING',
         'the package node-vault cannot be loaded: npm install node-vault',
-        { provider: 'vault' },
+        { provider: 'vault', cause: error },
       );
     }
     const seam: SeamRequest = async (options) => {
@@ -72,7 +72,7 @@ export class VaultClient {
       answer = received;
     };
     try {
-      await this.#client.read(path, { headers: { 'X-Vault-Token': token }, signal, onAnswer });
+      await this.#client.read(path, { headers: { [tokenHeader]: token }, signal, onAnswer });
     } catch (error) {
       // Every status but 200 and 204 is an error there; here it is an answer.
       if (answer === undefined) throw error;

@@ -1,5 +1,6 @@
 import { type PinProvider, PinProviderError, type PinReadRequest, type PinReadResult } from '@pinvault/core';
 import { readAnswer } from './answer.js';
+import { endedByCaller } from './failures.js';
 import { readVaultSettings, type VaultProviderOptions } from './options.js';
 import { VaultTransport } from './transport.js';
 import { VaultClient } from './vault-client.js';
@@ -33,17 +34,33 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
     location: secret.text,
     defaultRefreshIntervalMs: 30_000,
     async read({ signal }: PinReadRequest): Promise<PinReadResult> {
-      const token = await tokenSource();
+      const token = await untilAborted(tokenSource(), signal, address);
       try {
         return await readWith(token, signal);
       } catch (error) {
         if (!(error instanceof PinProviderError) || error.code !== 'ERR_PROVIDER_DENIED') throw error;
         // The token may have been replaced since it was taken: once more, where there is another one.
-        const next = await tokenSource();
+        const next = await untilAborted(tokenSource(), signal, address);
         if (next === token) throw error;
         return readWith(next, signal);
       }
     },
     close: () => transport.close(),
   };
+}
+
+/** A token function may hang; the read that asked it may not. */
+async function untilAborted(token: Promise<string>, signal: AbortSignal, address: URL): Promise<string> {
+  let stop: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    const end = (): void => reject(endedByCaller(address, signal.reason));
+    stop = (): void => signal.removeEventListener('abort', end);
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
+  });
+  try {
+    return await Promise.race([token, aborted]);
+  } finally {
+    stop?.();
+  }
 }

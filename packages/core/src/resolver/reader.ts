@@ -2,6 +2,7 @@ import { PinError, PinProviderError, type PinProviderErrorCode } from '../errors
 import type { Clock } from '../internal/clock.js';
 import { durationText, printable } from '../internal/text.js';
 import type { PinProvider, PinReadResult } from '../provider.js';
+import { describeSource } from './snapshot.js';
 
 /** How a single read is bounded. */
 export interface ReadLimits {
@@ -67,7 +68,7 @@ function readResult(provider: PinProvider, result: PinReadResult | undefined): P
 function timedOut(provider: PinProvider, timeoutMs: number): PinProviderError {
   return new PinProviderError(
     'ERR_PROVIDER_TIMEOUT',
-    `${provider.name} did not answer within ${durationText(timeoutMs)}`,
+    `${describeSource({ provider: provider.name, location: provider.location })} did not answer within ${durationText(timeoutMs)}`,
     {
       provider: provider.name,
     },

@@ -1,0 +1,31 @@
+import type { PinProvider, PinReadResult } from '@pinvault/core';
+import type { DevVault } from '@pinvault/testing';
+import { createVaultProvider, type VaultProviderOptions } from '#src/index.js';
+
+/** Options that take nothing from the environment of the test run. */
+export function optionsFor(
+  vault: Pick<DevVault, 'address' | 'token'>,
+  options: Partial<VaultProviderOptions> = {},
+): VaultProviderOptions {
+  return { address: vault.address, token: vault.token, path: 'secret/tls-pins', env: {}, ...options };
+}
+
+/** One read, with a provider that is closed afterwards. */
+export async function readOnce(
+  options: VaultProviderOptions,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<PinReadResult> {
+  const provider = createVaultProvider(options);
+  try {
+    return await provider.read({ signal });
+  } finally {
+    await provider.close?.();
+  }
+}
+
+/** A read whose document matters. */
+export async function documentOf(provider: PinProvider): Promise<object> {
+  const result = await provider.read({ signal: new AbortController().signal });
+  if (!('document' in result) || typeof result.document !== 'object') throw new Error('no document');
+  return result.document;
+}
