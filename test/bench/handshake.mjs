@@ -45,7 +45,7 @@ for (const variant of variants) variant.rounds = [];
 async function handshake(variant) {
   const resolver = variant.resolver();
   const before = linksVerified;
-  const started = process.hrtime.bigint();
+  const started = performance.now();
   const socket = connect({
     host: '127.0.0.1',
     port: server.port,
@@ -55,14 +55,14 @@ async function handshake(variant) {
     ...resolver?.tlsOptions(target),
   });
   await once(socket, 'secureConnect');
-  const ended = process.hrtime.bigint();
+  const ended = performance.now();
   assert.equal(socket.authorized, true);
   assert.equal(socket.isSessionReused(), false);
   assert.equal(linksVerified - before, variant.links, `links verified, ${variant.title}`);
   // To the end on both sides, else the server would still be busy with this one during the next.
   socket.resume().end();
   await once(socket, 'close');
-  return Number(ended - started) / 1_000;
+  return (ended - started) * 1_000;
 }
 
 async function round() {

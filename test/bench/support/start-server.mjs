@@ -4,7 +4,7 @@ import { once } from 'node:events';
 /** Starts the server process; its chain is leaf ← intermediate ← root, all keys of one type. */
 export async function startServer(keyType) {
   // No execArgv: a profile of the benchmark is a profile of the client.
-  const child = fork(import.meta.resolve('./server.mjs').slice('file://'.length), [keyType], {
+  const child = fork(new URL('server.mjs', import.meta.url), [keyType], {
     execArgv: [],
   });
   const answer = async () => {
