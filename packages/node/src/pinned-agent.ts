@@ -32,6 +32,7 @@ export class PinnedAgent extends Agent {
   readonly #drainTimeoutMs: number;
   readonly #connections = new Set<Connection>();
   readonly #bySocket = new WeakMap<object, Connection>();
+  #isTaking = false;
   readonly #onRotate = (): void => this.#sweep();
 
   /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
@@ -56,9 +57,21 @@ export class PinnedAgent extends Agent {
     // Else Node takes the name from the Host header: the pins of the host that is dialled are what counts.
     const dialled =
       options.servername === undefined ? { ...options, servername: serverName(options.host) } : options;
-    // As Node names the pool: the agent's own options go over the request's.
-    this.#dropStaleIdle(this.getName({ ...dialled, ...this.options }));
+    this.#isTaking = true;
     (Agent.prototype as unknown as RequestTaker).addRequest.call(this, request, dialled, ...rest);
+  }
+
+  /**
+   * Names a pool. Node's `addRequest` asks right before it takes an idle connection out of that pool: what has become
+   * stale leaves first. Naming it here as well would cost more than all checks of a request.
+   */
+  override getName(options?: RequestOptions): string {
+    const name = super.getName(options);
+    if (this.#isTaking) {
+      this.#isTaking = false;
+      this.#dropStaleIdle(name);
+    }
+    return name;
   }
 
   /** Called by Node with the connection that it has taken from the pool: a last look, should the one before it have missed. */
@@ -124,16 +137,23 @@ export class PinnedAgent extends Agent {
 
   /** What ends by the clock ends here: evidence is judged whenever a connection is about to be taken from the pool. */
   #dropStaleIdle(name: string): void {
-    for (const socket of [...(this.freeSockets[name] ?? [])]) this.#dropIfStale(socket);
+    const idle = this.freeSockets[name];
+    if (idle === undefined) return;
+    // In the order in which Node takes them, up to the one that it will take; the others are judged when they are.
+    const inOrder = this.options.scheduling === 'fifo' ? [...idle] : idle.toReversed();
+    for (const socket of inOrder) {
+      if (!this.#dropIfStale(socket) && !socket.destroyed) return;
+    }
   }
 
-  #dropIfStale(socket: Duplex): void {
+  #dropIfStale(socket: Duplex): boolean {
     const connection = this.#bySocket.get(socket);
-    if (connection === undefined || whyStale(this.#pins, connection) === undefined) return;
+    if (connection === undefined || whyStale(this.#pins, connection) === undefined) return false;
     socket.destroy();
     // Node's own way out of the pool, which it takes at 'close' otherwise: in between, scheduling lifo would hand the
     // destroyed socket to a request of this very tick.
     socket.emit('agentRemove');
+    return true;
   }
 
   #sweep(): void {

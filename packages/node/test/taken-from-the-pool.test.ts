@@ -1,5 +1,7 @@
+import { EventEmitter, once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { expect } from 'chai';
-import { codeOf, host, PinnedService, StandingClock } from './support/pinned-service.js';
+import { type Answer, codeOf, host, PinnedService, StandingClock } from './support/pinned-service.js';
 
 describe('a connection that PinnedAgent takes from its pool', () => {
   let service: PinnedService;
@@ -54,10 +56,6 @@ describe('a connection that PinnedAgent takes from its pool', () => {
     service = await PinnedService.start({ pins: { clock, maxStaleMs: 60_000 } });
     await service.get();
     const bytes = service.server.applicationBytes;
-    // The look before is blind here: as if Node named its pools in another way.
-    service.agent.getName = () => 'one pool';
-    const [sockets] = Object.values(service.agent.freeSockets);
-    Object.assign(service.agent.freeSockets, { 'one pool': sockets });
     const judge = service.pins.judge.bind(service.pins);
     let looks = 0;
     service.pins.judge = (evidence) => {
@@ -69,6 +67,70 @@ describe('a connection that PinnedAgent takes from its pool', () => {
     expect('error' in (await service.get())).to.equal(true);
     expect(looks).to.equal(2);
     expect(service.server.applicationBytes).to.equal(bytes);
+  });
+
+  it('is looked at then where there was no look before', async () => {
+    service = await PinnedService.start({ pins: { clock, maxStaleMs: 60_000 } });
+    await service.get();
+    const bytes = service.server.applicationBytes;
+    // As if Node named its pools without asking the agent.
+    service.agent.getName = () => 'one pool';
+    const [sockets] = Object.values(service.agent.freeSockets);
+    Object.assign(service.agent.freeSockets, { 'one pool': sockets });
+    clock.move(60_001);
+    expect('error' in (await service.get())).to.equal(true);
+    expect(service.server.applicationBytes).to.equal(bytes);
+  });
+
+  for (const scheduling of ['lifo', 'fifo'] as const) {
+    it(`is the first that still matches, where others were idle before it (${scheduling})`, async () => {
+      const requests = new EventEmitter();
+      const held: ServerResponse[] = [];
+      let isHolding = true;
+      service = await PinnedService.start({
+        agent: { scheduling },
+        pins: { clock, maxStaleMs: Infinity },
+        server: {
+          respond(_request, response) {
+            if (!isHolding) return void response.end('ok');
+            held.push(response);
+            requests.emit('held');
+          },
+        },
+      });
+      const { oldLeaf, newLeaf, server } = service;
+      await service.rotate({ [host]: `${oldLeaf.pin} until=2026-11-30`, [`${host}#next`]: newLeaf.pin });
+      // Idle in the order in which they are opened here; the one that matches for longer is the last to be taken.
+      const leaves = [oldLeaf, oldLeaf, newLeaf];
+      const answers: Promise<Answer>[] = [];
+      for (const leaf of scheduling === 'fifo' ? leaves : leaves.toReversed()) {
+        server.use([leaf]);
+        const arrived = once(requests, 'held');
+        answers.push(service.get());
+        await arrived;
+      }
+      for (const [index, response] of held.splice(0).entries()) {
+        response.end('ok');
+        await answers[index];
+      }
+      isHolding = false;
+      expect([server.connections, service.idle]).to.deep.equal([3, 3]);
+      clock.move(8 * 86_400_000);
+      expect(await service.get()).to.deep.equal({ status: 200, text: 'ok' });
+      expect([server.connections, service.idle]).to.deep.equal([3, 1]);
+    });
+  }
+
+  it('is a new one where none of the idle ones matches any more', async () => {
+    service = await PinnedService.start({ pins: { clock, maxStaleMs: Infinity } });
+    const { oldLeaf, newLeaf, server } = service;
+    await service.rotate({ [host]: `${oldLeaf.pin} until=2026-11-30`, [`${host}#next`]: newLeaf.pin });
+    await Promise.all([service.get(), service.get(), service.get()]);
+    expect([server.connections, service.idle]).to.deep.equal([3, 3]);
+    server.use([newLeaf]);
+    clock.move(8 * 86_400_000);
+    expect(await service.get()).to.deep.equal({ status: 200, text: 'ok' });
+    expect([server.connections, service.idle]).to.deep.equal([4, 1]);
   });
 
   it('keeps pools of different hosts and ports apart', async () => {
