@@ -33,6 +33,8 @@ export class PinnedAgent extends Agent {
   readonly #connections = new Set<Connection>();
   readonly #bySocket = new WeakMap<object, Connection>();
   #isTaking = false;
+  // The idle connection that was found fit within this very call of addRequest.
+  #fit: Duplex | undefined;
   readonly #onRotate = (): void => this.#sweep();
 
   /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
@@ -59,6 +61,7 @@ export class PinnedAgent extends Agent {
       options.servername === undefined ? { ...options, servername: serverName(options.host) } : options;
     this.#isTaking = true;
     (Agent.prototype as unknown as RequestTaker).addRequest.call(this, request, dialled, ...rest);
+    this.#fit = undefined;
   }
 
   /**
@@ -74,10 +77,11 @@ export class PinnedAgent extends Agent {
     return name;
   }
 
-  /** Called by Node with the connection that it has taken from the pool: a last look, should the one before it have missed. */
+  /** Called by Node with the connection that it has taken from the pool: a last look, should there have been none before. */
   override reuseSocket(socket: Duplex, request: ClientRequest): void {
     const connection = this.#bySocket.get(socket);
-    const reason = connection === undefined ? undefined : whyStale(this.#pins, connection);
+    const wasJustJudged = socket === this.#fit;
+    const reason = wasJustJudged || connection === undefined ? undefined : whyStale(this.#pins, connection);
     if (reason === undefined) super.reuseSocket(socket, request);
     else socket.destroy(reason);
   }
@@ -132,17 +136,32 @@ export class PinnedAgent extends Agent {
   /** A response has ended, or a new connection is handed to a queued request: the latter has no evidence yet. */
   #onFree(socket: Duplex): void {
     const connection = this.#bySocket.get(socket);
-    if (connection !== undefined && whyStale(this.#pins, connection) !== undefined) socket.destroy();
+    if (connection === undefined) return;
+    // Into the pool: judged when it is taken from there. To a request that waits: judged now.
+    const isDraining = connection.drainTimer !== undefined;
+    if (isDraining || (this.#hasQueue() && whyStale(this.#pins, connection) !== undefined)) socket.destroy();
   }
 
-  /** What ends by the clock ends here: evidence is judged whenever a connection is about to be taken from the pool. */
+  #hasQueue(): boolean {
+    return Object.keys(this.requests).length > 0;
+  }
+
+  /**
+   * What ends by the clock ends here: evidence is judged whenever a connection is about to be taken from the pool. In
+   * the order in which Node takes them, up to the one that it will take; the others are judged when they are.
+   */
   #dropStaleIdle(name: string): void {
-    const idle = this.freeSockets[name];
-    if (idle === undefined) return;
-    // In the order in which Node takes them, up to the one that it will take; the others are judged when they are.
-    const inOrder = this.options.scheduling === 'fifo' ? [...idle] : idle.toReversed();
-    for (const socket of inOrder) {
-      if (!this.#dropIfStale(socket) && !socket.destroyed) return;
+    for (;;) {
+      const idle = this.freeSockets[name];
+      const next = this.options.scheduling === 'fifo' ? idle?.[0] : idle?.at(-1);
+      if (idle === undefined || next === undefined) return;
+      const before = idle.length;
+      if (!this.#dropIfStale(next)) {
+        this.#fit = next;
+        return;
+      }
+      // It has left the pool, unless somebody took Node's listeners away: then the last look refuses it.
+      if (idle.length === before) return;
     }
   }
 

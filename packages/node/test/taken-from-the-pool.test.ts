@@ -52,24 +52,23 @@ describe('a connection that PinnedAgent takes from its pool', () => {
     expect(service.server.applicationBytes).to.equal(bytes);
   });
 
-  it('is looked at once more when Node hands it to a request', async () => {
-    service = await PinnedService.start({ pins: { clock, maxStaleMs: 60_000 } });
-    await service.get();
-    const bytes = service.server.applicationBytes;
-    const judge = service.pins.judge.bind(service.pins);
-    let looks = 0;
-    service.pins.judge = (evidence) => {
-      looks += 1;
-      if (looks === 1) return judge(evidence);
-      clock.move(60_001);
-      return judge(evidence);
-    };
-    expect('error' in (await service.get())).to.equal(true);
-    expect(looks).to.equal(2);
-    expect(service.server.applicationBytes).to.equal(bytes);
+  it('is judged also when it goes straight to a request that waited for it', async () => {
+    const held: ServerResponse[] = [];
+    service = await PinnedService.start({
+      agent: { maxSockets: 1 },
+      pins: { clock, maxStaleMs: 60_000 },
+      server: { respond: (_request, response) => void held.push(response) },
+    });
+    const [first, waiting] = [service.get(), service.get()];
+    while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    clock.move(60_001);
+    held[0]?.end('ok');
+    expect(await first).to.deep.equal({ status: 200, text: 'ok' });
+    expect(codeOf(await waiting)).to.equal('ERR_RESOLVER_EXPIRED');
+    expect(service.server.requests).to.equal(1);
   });
 
-  it('is looked at then where there was no look before', async () => {
+  it('is looked at when Node hands it over, where there was no look before', async () => {
     service = await PinnedService.start({ pins: { clock, maxStaleMs: 60_000 } });
     await service.get();
     const bytes = service.server.applicationBytes;
