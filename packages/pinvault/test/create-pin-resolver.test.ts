@@ -10,6 +10,7 @@ import {
   startTlsServer,
   type DevVault,
   type TestTlsServer,
+  warningsDuring,
 } from '@pinvault/testing';
 import {
   createPinResolver,
@@ -20,7 +21,6 @@ import {
 } from '#src/index.js';
 import { documentError, expectInvalidOption, providerError } from './support/errors.js';
 import { document, host, Resolvers, rows } from './support/resolvers.js';
-import { warningsDuring } from './support/warnings.js';
 
 describe('createPinResolver', () => {
   const resolvers = new Resolvers();

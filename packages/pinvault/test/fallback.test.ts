@@ -7,6 +7,7 @@ import {
   startDevVault,
   type DevVault,
   type DevVaultResponder,
+  warningsDuring,
 } from '@pinvault/testing';
 import type { CreatePinResolverOptions, Environment, PinEvent, PinResolver } from '#src/index.js';
 import { documentError, expectInvalidOption, providerError } from './support/errors.js';
@@ -21,7 +22,6 @@ import {
   Resolvers,
   rows,
 } from './support/resolvers.js';
-import { warningsDuring } from './support/warnings.js';
 
 const answering =
   (status: number, body: string, type = 'application/json'): DevVaultResponder =>

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
-import { startDevVault, type DevVault } from '@pinvault/testing';
-import { runChild } from './support/child.js';
+import { startDevVault, type DevVault, runChild } from '@pinvault/testing';
 import { document, rows } from './support/resolvers.js';
 
 /** Prints which packages of `node_modules` the process has loaded, ours by their names. */
@@ -25,6 +24,7 @@ describe('loading pinvault', function () {
 
   it('loads neither the vault package nor its client before a vault is named', async () => {
     const { code, output } = await runChild(
+      new URL('.', import.meta.url),
       `${listLoaded}
       const { createPinResolver } = await import('pinvault');
       const pins = await createPinResolver();
@@ -42,6 +42,7 @@ describe('loading pinvault', function () {
 
   it('works by require from CommonJS', async () => {
     const { code, output } = await runChild(
+      new URL('.', import.meta.url),
       `
       import { createRequire } from 'node:module';
       const require = createRequire(process.cwd() + '/');
@@ -56,12 +57,13 @@ describe('loading pinvault', function () {
   });
 
   it('has no top-level effect: a process that only imports it ends at once', async () => {
-    const { code, output } = await runChild(`import 'pinvault';`);
+    const { code, output } = await runChild(new URL('.', import.meta.url), `import 'pinvault';`);
     expect([code, output]).to.deep.equal([0, '']);
   });
 
   it('is told to install the vault package where that is missing', async () => {
     const { code, output } = await runChild(
+      new URL('.', import.meta.url),
       `
       import { register } from 'node:module';
       const hook = \`export async function resolve(name, context, next) {
@@ -103,6 +105,7 @@ describe('a process with pins from a vault', function () {
 
   it('ends by itself, though the resolver is open and has a read ahead', async () => {
     const { code, output, ranMs } = await runChild(
+      new URL('.', import.meta.url),
       `
       import { createPinResolver } from 'pinvault';
       const pins = await createPinResolver();
@@ -119,6 +122,7 @@ describe('a process with pins from a vault', function () {
     let reads = 0;
     vault.respondWith(() => ((reads += 1) === 1 ? false : undefined));
     const { code, output } = await runChild(
+      new URL('.', import.meta.url),
       `
       import { createPinResolver } from 'pinvault';
       const pins = await createPinResolver({ readTimeoutMs: 60_000 });
@@ -133,6 +137,7 @@ describe('a process with pins from a vault', function () {
   it('stays alive while it starts against a vault that hangs, until the start fails', async () => {
     vault.respondWith(() => undefined);
     const { code, output } = await runChild(
+      new URL('.', import.meta.url),
       `
       import { createPinResolver } from 'pinvault';
       const startedAt = performance.now();

@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { expect } from 'chai';
-import { createRootCa, startDevVault, type DevVault } from '@pinvault/testing';
+import { createRootCa, startDevVault, type DevVault, runChild } from '@pinvault/testing';
 import { createVaultProvider } from '#src/index.js';
-import { runChild } from './support/child.js';
 import { failureOf, providerError } from './support/errors.js';
 import { documentOf, optionsFor } from './support/provider.js';
 
@@ -89,6 +88,7 @@ describe('a process with a provider', function () {
 
   it('ends by itself after a read, with the provider open', async () => {
     const { code, output, ranMs } = await runChild(
+      new URL('.', import.meta.url),
       `
       import { createVaultProvider } from '@pinvault/provider-vault';
       const provider = createVaultProvider({ path: 'secret/tls-pins' });
@@ -107,6 +107,7 @@ describe('a process with a provider', function () {
   it('is not held by a read that hangs in the background', async () => {
     vault.respondWith(() => undefined);
     const { code, output } = await runChild(
+      new URL('.', import.meta.url),
       `
       import { createVaultProvider } from '@pinvault/provider-vault';
       const provider = createVaultProvider({ path: 'secret/tls-pins', timeoutMs: 60_000 });
@@ -120,6 +121,7 @@ describe('a process with a provider', function () {
 
   it('is told to install node-vault where that is missing', async () => {
     const { code, output } = await runChild(
+      new URL('.', import.meta.url),
       `
       import { register } from 'node:module';
       const hook = \`export async function resolve(name, context, next) {

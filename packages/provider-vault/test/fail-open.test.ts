@@ -1,9 +1,14 @@
 import { expect } from 'chai';
-import { createRootCa, startTlsServer, type TestCertificate, type TestTlsServer } from '@pinvault/testing';
+import {
+  createRootCa,
+  startTlsServer,
+  type TestCertificate,
+  type TestTlsServer,
+  warningsDuring,
+} from '@pinvault/testing';
 import { kvAnswer } from './support/answers.js';
 import { expectMisconfigured, providerError } from './support/errors.js';
 import { readOnce } from './support/provider.js';
-import { warningsDuring } from './support/warnings.js';
 
 describe('ways to switch the check of the vault’s certificate off', () => {
   let leaf: TestCertificate;

@@ -6,15 +6,15 @@ import {
   startTlsServer,
   type DevVault,
   type DevVaultResponder,
+  runChild,
+  warningsDuring,
 } from '@pinvault/testing';
 import { type PinEvent, PinResolver } from '@pinvault/core';
 import { createVaultProvider } from '#src/index.js';
 import { answering, kvAnswer } from './support/answers.js';
-import { runChild } from './support/child.js';
 import { failureOf } from './support/errors.js';
 import { optionsFor, readOnce } from './support/provider.js';
 import { startRawServer } from './support/raw-server.js';
-import { warningsDuring } from './support/warnings.js';
 
 const canary = 'hvs.CANARY-4711-abcdefghijklmnop';
 
@@ -167,7 +167,7 @@ describe('the token', () => {
         console.log(await bad.read({ signal }).catch((error) => error.code));
         clearTimeout(hold);
       `;
-      const { code, output } = await runChild(source, {
+      const { code, output } = await runChild(new URL('.', import.meta.url), source, {
         [debug]: '*',
         DEBUG_DEPTH: '10',
         VAULT_ADDR: vault.address,

@@ -1,6 +1,8 @@
 export { chainPem, createRootCa, createSelfSigned, TestCertificate } from './pki/certificate.js';
 export { TestKey } from './pki/key.js';
 export { EXTENDED_KEY_USAGES } from './pki/options.js';
+export { runChild, type ChildResult } from './processes/child.js';
+export { warningsDuring } from './processes/warnings.js';
 export { createMemoryProvider, MemoryProvider } from './providers/memory-provider.js';
 export { DevVault, startDevVault } from './servers/dev-vault.js';
 export { loopbackLookup } from './servers/lookup.js';

@@ -11,16 +11,18 @@ export interface ChildResult {
 /**
  * Runs a module text in a Node of its own, with nothing of our environment but what is given; killed after `limitMs`,
  * which shows in a code of `null`.
+ *
+ * @param from - the folder from which packages are found
  */
 export async function runChild(
+  from: URL,
   source: string,
   env: Readonly<Record<string, string>> = {},
   limitMs = 15_000,
 ): Promise<ChildResult> {
   const startedAt = performance.now();
   const child = spawn(process.execPath, ['--input-type=module', '--eval', source], {
-    // Packages are found from here.
-    cwd: new URL('../..', import.meta.url),
+    cwd: from,
     env: { HOME: '/nonexistent', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: limitMs,
