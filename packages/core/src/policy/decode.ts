@@ -201,17 +201,15 @@ function settleContradictions(
         ? 'pins'
         : 'none';
     for (const { key, identity, row } of group) {
-      if (row.rule === holds) continue;
+      if (holds === 'none' || row.rule === holds) continue;
       const error = new PinDocumentError(
         'ERR_PIN_ROW_INVALID',
         `row "${printable(key, 120)}": ${row.rule} beside ${holds} for the same host; ${holds} holds`,
         { reason: 'bad-value', key },
       );
       rows.delete(identity);
-      bad.set(
-        identity,
-        badRow({ pattern, ...(row.label === undefined ? {} : { label: row.label }) }, key, error),
-      );
+      const place = { pattern, ...(row.label === undefined ? {} : { label: row.label }) };
+      bad.set(identity, Object.freeze({ ...badRow(place, key, error), overruledBy: holds }));
     }
     const modes = new Set(group.map(({ row }) => row.mode).filter((mode) => mode !== undefined));
     if (modes.size > 1)

@@ -38,6 +38,8 @@ export interface BadRow {
   readonly reason: DocumentErrorReason;
   readonly message: string;
   readonly tokenIndex?: number;
+  /** The row can be read, but a stricter one of the same host holds: nothing of it is kept from earlier. */
+  readonly overruledBy?: 'pins' | 'block';
 }
 
 /** A key that never matches again. */

@@ -16,6 +16,7 @@ import { Health } from './health.js';
 import type { ResolverSettings } from './options.js';
 import { readOnce } from './reader.js';
 import { RefreshLoop } from './refresh-loop.js';
+import type { RequiredHosts } from './required-hosts.js';
 import { describeSource, type Snapshot, snapshotOf, type SnapshotSource } from './snapshot.js';
 import { type StartedSnapshot, unexpectedlyUnchanged } from './start.js';
 import type { Warnings } from './warnings.js';
@@ -33,6 +34,7 @@ export interface KeeperContext {
   readonly settings: ResolverSettings;
   readonly events: PinEventHub;
   readonly warnings: Warnings;
+  readonly requiredHosts: RequiredHosts;
   /** Puts a snapshot in force, before anybody hears of it. */
   readonly use: (snapshot: Snapshot) => void;
 }
@@ -133,7 +135,8 @@ export class PinKeeper {
   }
 
   async #readAndAdopt(): Promise<RefreshOutcome> {
-    const { provider, readTimeoutMs, clock, maxDocumentBytes, requiredHosts } = this.#context.settings;
+    const { settings, requiredHosts } = this.#context;
+    const { provider, readTimeoutMs, clock, maxDocumentBytes } = settings;
     this.counters.reads += 1;
     const known = this.#snapshot.source === 'provider' ? this.#snapshot.revision : undefined;
     const limits = { timeoutMs: readTimeoutMs, signal: this.#closing.signal, keepAlive: false };
@@ -210,7 +213,7 @@ export class PinKeeper {
 
   async #fallBack(): Promise<void> {
     const { settings, warnings } = this.#context;
-    const { fallback, readTimeoutMs, clock, maxDocumentBytes, requiredHosts } = settings;
+    const { fallback, readTimeoutMs, clock, maxDocumentBytes } = settings;
     if (fallback === undefined || settings.onExpired !== 'fallback') return;
     try {
       const limits = { timeoutMs: readTimeoutMs, signal: this.#closing.signal, keepAlive: false };
@@ -219,7 +222,11 @@ export class PinKeeper {
       const decoded = decodeDocument(result.document, { maxDocumentBytes });
       // What was revoked in this process stays revoked, whatever the fallback has not heard of.
       const revoked = Object.freeze([...decoded.revoked, ...this.#snapshot.document.revoked]);
-      const document = adoptDocument(Object.freeze({ ...decoded, revoked }), undefined, requiredHosts);
+      const document = adoptDocument(
+        Object.freeze({ ...decoded, revoked }),
+        undefined,
+        this.#context.requiredHosts,
+      );
       warnings.say(
         'PINVAULT_FALLBACK',
         'expired',

@@ -7,8 +7,9 @@ import type { Evidence } from '../verify/evidence.js';
 import { createServerIdentityCheck, type ServerIdentityCheck } from './check.js';
 import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } from './events.js';
 import { hostName, Judgement, type Lookup, readTarget, type Verdict } from './judgement.js';
-import { PinKeeper, type RefreshOutcome } from './keeper.js';
+import { type KeeperContext, PinKeeper, type RefreshOutcome } from './keeper.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
+import { RequiredHosts } from './required-hosts.js';
 import type { Snapshot } from './snapshot.js';
 import { startSnapshot } from './start.js';
 import type { ResolverStatus } from './status.js';
@@ -39,21 +40,12 @@ export class PinResolver implements AsyncDisposable {
   readonly #judgement: Judgement;
   readonly #counters = { matches: 0, mismatches: 0, reported: 0, unpinned: 0 };
 
-  private constructor(
-    settings: ResolverSettings,
-    snapshot: Snapshot,
-    events: PinEventHub,
-    warnings: Warnings,
-  ) {
+  private constructor(snapshot: Snapshot, context: Omit<KeeperContext, 'use'>) {
+    const { settings, events } = context;
     this.name = settings.name;
     this.#settings = settings;
     this.#events = events;
-    const keeper = new PinKeeper(snapshot, {
-      settings,
-      events,
-      warnings,
-      use: (next) => this.#judgement.use(next),
-    });
+    const keeper = new PinKeeper(snapshot, { ...context, use: (next) => this.#judgement.use(next) });
     this.#keeper = keeper;
     this.#judgement = new Judgement(snapshot, {
       mode: settings.mode,
@@ -81,14 +73,15 @@ export class PinResolver implements AsyncDisposable {
       warnings.say('PINVAULT_LISTENER', label, `an event listener failed with ${label}`);
     });
     if (settings.onEvent !== undefined) events.add('*', settings.onEvent);
+    const requiredHosts = new RequiredHosts(settings.requiredHosts);
     let started;
     try {
-      started = await startSnapshot(settings);
+      started = await startSnapshot(settings, requiredHosts);
     } catch (error) {
       await closeProviders(settings);
       throw error;
     }
-    const resolver = new PinResolver(settings, started.snapshot, events, warnings);
+    const resolver = new PinResolver(started.snapshot, { settings, events, warnings, requiredHosts });
     resolver.#keeper.begin(started.failure);
     return resolver;
   }

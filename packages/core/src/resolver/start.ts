@@ -2,12 +2,12 @@ import { messageWithoutCode, PinDocumentError, PinError, PinProviderError } from
 import type { Clock } from '../internal/clock.js';
 import { durationText } from '../internal/text.js';
 import { decodeDocument } from '../policy/decode.js';
-import type { PinDocument } from '../policy/document.js';
 import type { PinProvider } from '../provider.js';
 import { adoptDocument } from './adopt.js';
 import type { ResolverSettings } from './options.js';
 import { isOutage } from './outage.js';
 import { readOnce } from './reader.js';
+import type { RequiredHosts } from './required-hosts.js';
 import { describeSource, type Snapshot, snapshotOf, type SnapshotSource } from './snapshot.js';
 
 /** The first snapshot; `failure` is why it is not the provider's. */
@@ -26,16 +26,21 @@ const attemptsBeforeFallback = 3;
  *
  * @throws PinError
  */
-export async function startSnapshot(settings: ResolverSettings): Promise<StartedSnapshot> {
+export async function startSnapshot(
+  settings: ResolverSettings,
+  requiredHosts: RequiredHosts,
+): Promise<StartedSnapshot> {
   const { provider, fallback, clock, startupTimeoutMs } = settings;
   const startedAt = clock.monotonic();
   const remainingMs = (): number => startupTimeoutMs - (clock.monotonic() - startedAt);
   // The fallback is read within the same deadline.
   const reservedMs = fallback === undefined ? 0 : Math.min(1_000, startupTimeoutMs / 4);
+  const read = (from: PinProvider, source: SnapshotSource, budgetMs: number): Promise<Snapshot> =>
+    readSnapshot(from, source, { settings, requiredHosts, budgetMs });
   let failure: PinError | undefined;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return { snapshot: await readSnapshot(provider, 'provider', settings, remainingMs() - reservedMs) };
+      return { snapshot: await read(provider, 'provider', remainingMs() - reservedMs) };
     } catch (error) {
       if (!(error instanceof PinError)) throw error;
       failure = error;
@@ -49,17 +54,22 @@ export async function startSnapshot(settings: ResolverSettings): Promise<Started
   }
   const mayFallBack = isOutage(failure.code) || failure.code === 'ERR_PROVIDER_DENIED';
   if (fallback === undefined || !mayFallBack) throw explain(failure, settings);
-  const snapshot = await readSnapshot(fallback, 'fallback', settings, Math.max(remainingMs(), reservedMs));
+  const snapshot = await read(fallback, 'fallback', Math.max(remainingMs(), reservedMs));
   return { snapshot, failure };
+}
+
+interface FirstRead {
+  readonly settings: ResolverSettings;
+  readonly requiredHosts: RequiredHosts;
+  readonly budgetMs: number;
 }
 
 async function readSnapshot(
   provider: PinProvider,
   source: SnapshotSource,
-  settings: ResolverSettings,
-  budgetMs: number,
+  { settings, requiredHosts, budgetMs }: FirstRead,
 ): Promise<Snapshot> {
-  const { clock, readTimeoutMs } = settings;
+  const { clock, readTimeoutMs, maxDocumentBytes } = settings;
   const limits = {
     timeoutMs: Math.max(1, Math.min(readTimeoutMs, budgetMs)),
     signal: new AbortController().signal,
@@ -69,25 +79,15 @@ async function readSnapshot(
   if ('unchanged' in result) {
     throw unexpectedlyUnchanged(provider);
   }
-  const document = firstDocument(
-    result.document,
-    `${describeSource({ provider: provider.name, location: provider.location })}, revision ${result.revision}`,
-    settings,
-  );
-  return snapshotOf(document, result.revision, { source, provider, fetchedAt: clock.now() });
-}
-
-/** Nobody has seen a document yet, so its error says where it lies. */
-function firstDocument(
-  raw: string | Uint8Array | object,
-  where: string,
-  settings: ResolverSettings,
-): PinDocument {
-  const { maxDocumentBytes, requiredHosts } = settings;
+  const { revision } = result;
   try {
-    return adoptDocument(decodeDocument(raw, { maxDocumentBytes }), undefined, requiredHosts);
+    const decoded = decodeDocument(result.document, { maxDocumentBytes });
+    const document = adoptDocument(decoded, undefined, requiredHosts);
+    return snapshotOf(document, revision, { source, provider, fetchedAt: clock.now() });
   } catch (error) {
-    throw error instanceof PinDocumentError ? error.in(where) : error;
+    // Nobody has seen a document yet, so its error says where it lies.
+    const where = describeSource({ provider: provider.name, location: provider.location });
+    throw error instanceof PinDocumentError ? error.in(`${where}, revision ${revision}`) : error;
   }
 }
 

@@ -5,6 +5,7 @@ import type { PinDocument } from '#src/policy/document.js';
 import { parseTarget } from '#src/policy/host.js';
 import { Policy } from '#src/policy/policy.js';
 import { adoptDocument, compareDocuments, refuseRollback } from '#src/resolver/adopt.js';
+import { RequiredHosts } from '#src/resolver/required-hosts.js';
 import { thrownBy } from '../support/errors.js';
 
 const one = 'sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
@@ -12,7 +13,7 @@ const two = 'sha256/BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=';
 
 function adopt(next: object, previous?: object, required: readonly string[] = []): PinDocument {
   const before = previous === undefined ? undefined : decodeDocument(previous);
-  return adoptDocument(decodeDocument(next), before, required.map(parseTarget));
+  return adoptDocument(decodeDocument(next), before, new RequiredHosts(required.map(parseTarget)));
 }
 
 /** What is in force for a host: the kind of its rule, or its pins. */
@@ -34,7 +35,7 @@ describe('a bad row', () => {
   it('goes on keeping them, read after read', () => {
     const bad = decodeDocument({ 'a.test': 'nonsense', 'b.test': one });
     let document = decodeDocument({ 'a.test': one, 'b.test': one });
-    for (let read = 0; read < 3; read += 1) document = adoptDocument(bad, document, []);
+    for (let read = 0; read < 3; read += 1) document = adoptDocument(bad, document, new RequiredHosts([]));
     expect(inForce(document, 'a.test')).to.deep.equal([one]);
   });
 
@@ -69,6 +70,23 @@ describe('a bad row', () => {
   it('keeps pins also beside a row that says none: the stricter side holds', () => {
     const document = adopt({ 'a.test': 'none', 'a.test#x': 'nonsense' }, { 'b.test': one, 'a.test#x': two });
     expect(inForce(document, 'a.test')).to.deep.equal([two]);
+  });
+});
+
+describe('a row that a stricter one of its host overrules', () => {
+  it('brings nothing back: what it said before was taken out of the document', () => {
+    const previous = { 'a.test': one, 'a.test#next': two };
+    const document = adopt({ 'a.test': 'none', 'a.test#next': two }, previous);
+    expect(inForce(document, 'a.test')).to.deep.equal([two]);
+    expect(document.badRows.map(({ key, overruledBy }) => [key, overruledBy])).to.deep.equal([
+      ['a.test', 'pins'],
+    ]);
+    const blocked = adopt({ 'a.test': two, 'a.test#next': 'block' }, previous);
+    expect(inForce(blocked, 'a.test')).to.equal('block');
+    expect(
+      inForce(adopt({ 'a.test': two }, { 'a.test': two, 'a.test#next': 'block' }), 'a.test'),
+    ).to.deep.equal([two]);
+    expect(blocked.rows.map((row) => row.kept)).to.deep.equal([undefined]);
   });
 });
 
@@ -152,7 +170,7 @@ describe('a required host', () => {
     ['is only in report mode', `${two} mode=report`],
   ] as const) {
     it(`without a port keeps its pins on a port whose new row ${title}, read after read`, () => {
-      const required = [parseTarget('a.test')];
+      const required = new RequiredHosts([parseTarget('a.test')]);
       const next = decodeDocument({ 'a.test': one, 'a.test:443': row, 'b.test:8443': 'none' });
       let document = decodeDocument({ 'a.test': one, 'b.test': two });
       for (let read = 0; read < 2; read += 1) {
@@ -171,6 +189,52 @@ describe('a required host', () => {
     const moved = adopt({ 'a.test': one, 'a.test:443': two, 'a.test:1': 'block' }, first, ['a.test']);
     expect(inForce(moved, 'a.test:443')).to.deep.equal([two]);
     expect(inForce(moved, 'a.test:1')).to.equal('block');
+  });
+
+  for (const [title, between] of [
+    ['is blocked', { 'a.test': 'block', 'b.test': two }],
+    ['has a bad row for one port', { 'a.test': one, 'a.test:443': 'nonsense', 'b.test': two }],
+    ['has a port blocked', { 'a.test': one, 'a.test:443': 'block', 'b.test': two }],
+  ] as const) {
+    for (const [opening, row] of [
+      ['none', 'none'],
+      ['report mode', `${two} mode=report`],
+    ] as const) {
+      it(`that ${title} first and is opened by ${opening} later gets its last pins back`, () => {
+        const required = new RequiredHosts([parseTarget('a.test')]);
+        const steps = [previous, between, { 'a.test': row, 'a.test:443': row, 'b.test': two }];
+        let document: PinDocument | undefined;
+        for (const step of steps) document = adoptDocument(decodeDocument(step), document, required);
+        expect(inForce(document as PinDocument, 'a.test')).to.deep.equal([one]);
+        expect(inForce(document as PinDocument, 'a.test:443')).to.deep.equal([one]);
+      });
+    }
+  }
+
+  it('gets back the pins of the last document that pinned it, not older ones', () => {
+    const required = new RequiredHosts([parseTarget('a.test')]);
+    const [block, opened] = [{ 'a.test': 'block' }, { 'a.test': 'none', 'b.test': two }];
+    let document: PinDocument | undefined;
+    for (const step of [{ 'a.test': one }, { 'a.test': two }, block, opened, block, opened])
+      document = adoptDocument(decodeDocument(step), document, required);
+    expect(inForce(document as PinDocument, 'a.test')).to.deep.equal([two]);
+  });
+
+  it('is no reason to keep pins when another document is begun with', () => {
+    const required = new RequiredHosts([parseTarget('a.test')]);
+    adoptDocument(decodeDocument(previous), undefined, required);
+    thrownBy(
+      () => adoptDocument(decodeDocument({ 'b.test': two }), undefined, required),
+      PinDocumentError,
+      'ERR_DOCUMENT_REQUIRED_HOST',
+    );
+  });
+
+  it('is named with its port', () => {
+    const document = adopt({ 'a.test': one, 'a.test:443': 'none' }, previous, ['a.test']);
+    expect(document.badRows.map(({ message }) => message)).to.deep.equal([
+      'ERR_DOCUMENT_REQUIRED_HOST: the required host a.test:443 says none; its last pins stay in force (add the row "a.test:443": "sha256/<its pin>", or take the host out of requiredHosts)',
+    ]);
   });
 
   it('that was not required and pinned before cannot be kept', () => {
