@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { type Evidence, PinError } from '@pinvault/core';
+import { type Evidence, PinError, PinMismatchError, type Verdict } from '@pinvault/core';
 import type { PinSource } from './pin-source.js';
 
 /** What an agent remembers of one connection, from the dial to the close. */
@@ -10,11 +10,34 @@ export interface Connection {
   drainTimer?: NodeJS.Timeout;
 }
 
+const outcomes: ReadonlySet<unknown> = new Set([
+  'match',
+  'unpinned',
+  'reported',
+] satisfies Verdict['outcome'][]);
+
+/**
+ * The evidence behind a verdict. Only a verdict lets a connection pass: what a resolver by shape may answer instead,
+ * such as a promise that is rejected later, does not. @throws PinMismatchError (`ERR_PIN_MISMATCH`)
+ */
+export function evidenceOf(verdict: Verdict | undefined, host: string): Evidence {
+  const evidence: unknown = verdict?.evidence;
+  if (
+    verdict !== undefined &&
+    outcomes.has(verdict.outcome) &&
+    typeof evidence === 'object' &&
+    evidence !== null
+  ) {
+    return verdict.evidence;
+  }
+  throw new PinMismatchError('ERR_PIN_MISMATCH', `${host}: the check answered with no verdict`, { host });
+}
+
 /** Why the connection may not be used any more; `undefined` where it may. */
 export function whyStale(pins: PinSource, connection: Connection): Error | undefined {
   if (connection.evidence === undefined) return undefined;
   try {
-    pins.judge(connection.evidence);
+    evidenceOf(pins.judge(connection.evidence), connection.evidence.host);
     return undefined;
   } catch (error) {
     return error instanceof Error ? error : new Error('ERR_PIN_MISMATCH: the check failed', { cause: error });

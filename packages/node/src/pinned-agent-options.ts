@@ -28,15 +28,26 @@ export function safeAgentOptions(options: PinnedAgentOptions): {
   if (typeof drainTimeoutMs !== 'number' || !(drainTimeoutMs >= 0) || drainTimeoutMs > 2 ** 31 - 1) {
     throw invalidOption('drainTimeoutMs', 'is no number of milliseconds');
   }
+  const { servername, ...rest } = agentOptions;
   return {
-    agentOptions: { keepAlive: true, ...agentOptions, rejectUnauthorized: true, maxCachedSessions: 0 },
+    agentOptions: {
+      keepAlive: true,
+      ...rest,
+      // Node lets the agent's options win over a request's: an undefined one would give the Host header the choice.
+      ...(typeof servername === 'string' ? { servername } : {}),
+      rejectUnauthorized: true,
+      maxCachedSessions: 0,
+    },
     drainTimeoutMs,
   };
 }
 
 /** What neither an agent nor a single request may carry. @throws TypeError (`ERR_INVALID_OPTION`) */
 export function refuseUnsafe(options: object): void {
-  const { rejectUnauthorized, checkServerIdentity, session } = options as Record<string, unknown>;
+  const { rejectUnauthorized, checkServerIdentity, session, pskCallback } = options as Record<
+    string,
+    unknown
+  >;
   // Only an explicit false: some clients always pass `undefined`, which Node takes for the safe default.
   if (rejectUnauthorized === false)
     throw invalidOption('rejectUnauthorized', 'is false: with that, no check can refuse');
@@ -44,4 +55,6 @@ export function refuseUnsafe(options: object): void {
     throw invalidOption('checkServerIdentity', 'would replace the check of the pins');
   if (session !== undefined)
     throw invalidOption('session', 'would resume a TLS session, which Node does not check');
+  if (pskCallback !== undefined)
+    throw invalidOption('pskCallback', 'would agree on a key without a certificate, and so without a pin');
 }

@@ -4,7 +4,7 @@ import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { invalidOption, type NodeCertificate } from '@pinvault/core';
-import { type Connection, endsAtOnce, whyStale } from './connection.js';
+import { type Connection, endsAtOnce, evidenceOf, whyStale } from './connection.js';
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
 import { isPinSource, type PinSource } from './pin-source.js';
 
@@ -58,7 +58,7 @@ export class PinnedAgent extends Agent {
     refuseUnsafe(options);
     // Else Node takes the name from the Host header: the pins of the host that is dialled are what counts.
     const dialled =
-      options.servername === undefined ? { ...options, servername: serverName(options.host) } : options;
+      typeof options.servername === 'string' ? options : { ...options, servername: serverName(options.host) };
     this.#isTaking = true;
     (Agent.prototype as unknown as RequestTaker).addRequest.call(this, request, dialled, ...rest);
     this.#fit = undefined;
@@ -96,9 +96,11 @@ export class PinnedAgent extends Agent {
       // Explicit, also against NODE_TLS_REJECT_UNAUTHORIZED=0.
       rejectUnauthorized: true,
       session: undefined,
+      // Untyped in https, where TLS options pass through all the same: no certificate, no check.
+      pskCallback: undefined,
       checkServerIdentity(this: unknown, _host: string, certificate: NodeCertificate) {
         try {
-          connection.evidence = pins.verify(target, certificate).evidence;
+          connection.evidence = evidenceOf(pins.verify(target, certificate), target.host);
           return undefined;
         } catch (error) {
           return error instanceof Error
@@ -199,7 +201,7 @@ export class PinnedAgent extends Agent {
 /** The name that the certificate has to carry, and whose pins count. */
 function identityOf(options: RequestOptions): string {
   const { servername, host } = options;
-  return servername !== undefined && servername !== '' ? servername : (host ?? 'localhost');
+  return typeof servername === 'string' && servername !== '' ? servername : (host ?? 'localhost');
 }
 
 function serverName(host: string | null | undefined): string {

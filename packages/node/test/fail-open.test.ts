@@ -1,6 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { createStaticProvider, PinResolver } from '@pinvault/core';
@@ -13,6 +15,7 @@ const unsafe: readonly [string, PinnedAgentOptions][] = [
   ['rejectUnauthorized', { rejectUnauthorized: false }],
   ['checkServerIdentity', { checkServerIdentity: () => undefined }],
   ['session', { session: Buffer.from('session') }],
+  ['pskCallback', { pskCallback: () => null } as PinnedAgentOptions],
 ];
 
 describe('an option that would open a hole', () => {
@@ -46,6 +49,35 @@ describe('an option that would open a hole', () => {
     expect(() => new PinnedAgent(service.pins, { maxCachedSessions: 10 }))
       .to.throw(TypeError)
       .with.property('code', 'ERR_INVALID_OPTION');
+  });
+
+  it('does not work when a pre-shared key is slipped in after the agent was made', async () => {
+    const psk = Buffer.alloc(32, 7);
+    let bytes = 0;
+    // TLS 1.3 takes a pre-shared key for a resumed session, and of those Node checks nothing.
+    const settings = { minVersion: 'TLSv1.3' } as const;
+    const server = createServer(
+      { ...settings, pskIdentityHint: 'hint', pskCallback: () => psk },
+      (socket) => {
+        socket.on('data', (data) => (bytes += data.length)).on('error', () => undefined);
+        socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+      },
+    );
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const { port } = server.address() as AddressInfo;
+      const pskCallback = (): object => ({ psk, identity: 'client' });
+      const dial = { host, port, lookup: loopbackLookup, ...settings };
+      // The twin that shows that the server means it: without a pinned agent, no certificate is asked for.
+      expect(await service.get({ ...dial, agent: false, pskCallback } as object)).to.include({ status: 200 });
+      bytes = 0;
+      Object.assign(service.agent.options, { pskCallback });
+      expect(await service.get(dial)).to.have.property('error');
+      expect(bytes).to.equal(0);
+    } finally {
+      server.close();
+    }
   });
 
   it('does not work when it is slipped in after the agent was made', async () => {
@@ -82,6 +114,10 @@ describe('an option that would open a hole', () => {
   });
 });
 
+const soonRefused = async (): Promise<never> => {
+  throw new Error('refused, but too late');
+};
+
 describe('a check that fails in an unforeseen way', () => {
   const failures: readonly [string, () => never][] = [
     [
@@ -114,6 +150,42 @@ describe('a check that fails in an unforeseen way', () => {
         expect('error' in answer && answer.error).to.be.an.instanceOf(Error);
         expect(service.server.applicationBytes).to.equal(0);
         agent.destroy();
+      } finally {
+        await service.close();
+      }
+    });
+  }
+
+  for (const [what, answer] of [
+    ['a promise that will be rejected', soonRefused],
+    ['nothing', () => undefined],
+    ['an outcome that nobody knows', () => ({ outcome: 'fine', evidence: {} })],
+    ['a verdict without evidence', () => ({ outcome: 'match' })],
+  ] as const) {
+    it(`refuses: it answers with ${what}`, async () => {
+      const service = await PinnedService.start();
+      try {
+        const verify = (): never => {
+          const given: unknown = answer();
+          if (given instanceof Promise) given.catch(() => undefined);
+          return given as never;
+        };
+        const source: PinSource = { verify, judge: verify, on: () => undefined, off: () => undefined };
+        const agent = new PinnedAgent(source, { ca: service.root.pem, lookup: loopbackLookup });
+        expect(codeOf(await service.get({ agent }))).to.equal('ERR_PIN_MISMATCH');
+        expect(service.server.applicationBytes).to.equal(0);
+        // A connection that was let in once is judged by the same rule when it is taken from the pool.
+        const judging: PinSource = {
+          ...source,
+          verify: (target, certificate) => service.pins.verify(target, certificate),
+        };
+        const late = new PinnedAgent(judging, { ca: service.root.pem, lookup: loopbackLookup });
+        const before = service.server.connections;
+        expect(await service.get({ agent: late })).to.include({ status: 200 });
+        expect(await service.get({ agent: late })).to.include({ status: 200 });
+        expect(service.server.connections - before).to.equal(2);
+        agent.destroy();
+        late.destroy();
       } finally {
         await service.close();
       }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { startTlsServer } from '@pinvault/testing';
+import { loopbackLookup, startTlsServer } from '@pinvault/testing';
+import { PinnedAgent } from '#src/index.js';
 import { codeOf, host, PinnedService } from './support/pinned-service.js';
 
 describe('the host whose pins count', () => {
@@ -32,6 +33,21 @@ describe('the host whose pins count', () => {
       text: 'ok',
     });
   });
+
+  for (const servername of [undefined, null, false]) {
+    it(`is the host that is dialled also where servername is ${String(servername)}`, async () => {
+      const leaf = await service.root.issue({ hosts: [host, 'other.example.test'] });
+      service.server.use([leaf]);
+      await service.rotate({ [host]: service.newLeaf.pin, 'other.example.test': leaf.pin });
+      const headers = { host: 'other.example.test' };
+      const none = { servername } as { servername: undefined };
+      expect(codeOf(await service.get({ headers, ...none }))).to.equal('ERR_PIN_MISMATCH');
+      const agent = new PinnedAgent(service.pins, { ca: service.root.pem, lookup: loopbackLookup, ...none });
+      expect(codeOf(await service.get({ headers, agent }))).to.equal('ERR_PIN_MISMATCH');
+      expect(service.server.applicationBytes).to.equal(0);
+      agent.destroy();
+    });
+  }
 
   it('is that of an explicit servername', async () => {
     const leaf = await service.root.issue({ hosts: ['other.example.test'] });

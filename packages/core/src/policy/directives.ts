@@ -55,9 +55,15 @@ function readFormat(key: string, value: unknown): void {
   if (value === 'pinvault/1') return;
   throw new PinDocumentError(
     'ERR_DOCUMENT_FORMAT',
-    `$format is ${typeof value === 'string' ? `"${printable(value, 40)}"` : 'not text'}, this version reads pinvault/1`,
+    `$format is ${formatText(value)}, this version reads pinvault/1`,
     { reason: 'format', key, hint: 'update the pinvault packages of this service before the document' },
   );
+}
+
+/** A format of ours is named; anything else may be what somebody pasted. */
+function formatText(value: unknown): string {
+  if (typeof value !== 'string') return 'not text';
+  return /^pinvault\/[0-9]{1,3}$/u.test(value) ? value : 'none of ours';
 }
 
 function readGeneration(key: string, value: unknown): number {

@@ -36,7 +36,7 @@ export function tokensOf(key: string, value: unknown): string[] {
     if (name === 'mode' || name === 'until' || name === 'review') {
       return [`${name}=${typeof part === 'string' ? part : wrongPart(key, name)}`];
     }
-    throw invalid(key, `unknown member "${printable(name, 40)}"`, undefined, 'pins, mode, until, review');
+    throw invalid(key, 'unknown member', undefined, 'pins, mode, until, review');
   });
 }
 
@@ -109,7 +109,7 @@ function readAttribute(
     const hint = /^(?:sha|md)[0-9-]*$/iu.test(name)
       ? 'a pin is written sha256/<base64>'
       : 'mode=, until= and review=';
-    throw invalid(key, `unknown attribute "${printable(name, 40)}="`, index, hint);
+    throw invalid(key, 'unknown attribute', index, hint);
   }
   if (attributes[name] !== undefined) throw invalid(key, `${name}= stands twice`, index);
   if (name === 'mode') {
@@ -125,7 +125,7 @@ function readAttribute(
   attributes[name] = instant;
 }
 
-/** Reads a pin and says of a wrong one which it was: the first characters, never the whole token. */
+/** Reads a pin and says of a wrong one where it stands, never what it is: secrets get pasted into the wrong row. */
 export function parseToken(key: string, token: string, index: number): Pin {
   try {
     return Pin.parse(token);
@@ -133,7 +133,7 @@ export function parseToken(key: string, token: string, index: number): Pin {
     const { summary, hint } = expected(error, PinSyntaxError);
     throw new PinDocumentError(
       'ERR_PIN_SYNTAX',
-      `row "${printable(key, 120)}", token ${index + 1} ("${printable(token, 16)}"): ${summary}`,
+      `row "${printable(key, 120)}", token ${index + 1} (${describeToken(token)}): ${summary}`,
       {
         reason: 'bad-pin',
         key,
@@ -142,6 +142,13 @@ export function parseToken(key: string, token: string, index: number): Pin {
       },
     );
   }
+}
+
+/** `sha256/…, 51 characters`: enough to find the token by, and nothing that somebody may have pasted. */
+function describeToken(token: string): string {
+  const form = /^(?:(?:leaf|ca):)?(?:(?:pin-)?sha256[/=:]|(?:spki|cert)-sha256:)?/u.exec(token)?.[0] ?? '';
+  const length = `${token.length} character${token.length === 1 ? '' : 's'}`;
+  return form === '' ? length : `${form}…, ${length}`;
 }
 
 function pastedDocument(token: string): boolean {

@@ -135,9 +135,56 @@ describe('a bad row', () => {
     });
   });
 
-  it('shows at most the beginning of the token that is wrong', () => {
-    const [row] = decodeDocument({ 'a.test': one, 'b.test': 'a-password-that-somebody-pasted' }).badRows;
-    expect(row?.message).to.contain('a-password').and.not.to.contain('a-password-that-');
+  it('shows of the token that is wrong where it stands, its form and its length', () => {
+    for (const [value, text] of [
+      ['hunter2', 'ERR_PIN_SYNTAX: row "b.test", token 1 (7 characters): '],
+      [`${one} sha256/hunter2`, 'ERR_PIN_SYNTAX: row "b.test", token 2 (sha256/…, 14 characters): '],
+      ['x', 'ERR_PIN_SYNTAX: row "b.test", token 1 (1 character): '],
+      ['ca:pin-sha256="', 'ERR_PIN_SYNTAX: row "b.test", token 1 (ca:pin-sha256=…, 15 characters): '],
+    ] as const) {
+      const [row] = decodeDocument({ 'a.test': one, 'b.test': value }).badRows;
+      expect(row?.message.startsWith(text), row?.message).to.equal(true);
+    }
+  });
+
+  it('never shows anything of its value', () => {
+    const secret = fc
+      .string({ minLength: 6, maxLength: 40, unit: fc.constantFrom(...'qwzkjxvy0123456789+-_') })
+      .filter((text) => !/^[0-9-]*$/u.test(text));
+    const shapes: readonly ((text: string) => unknown)[] = [
+      (text) => text,
+      (text) => `${one} ${text}`,
+      (text) => `sha256/${text}`,
+      (text) => `sha3${text}/x`,
+      (text) => `sha1-${text}:x`,
+      (text) => `${text}=x`,
+      (text) => `${text}:${text}`,
+      (text) => `mode=${text}`,
+      (text) => `${one} until=${text}`,
+      (text) => [text],
+      (text) => ({ [text]: one }),
+      (text) => ({ pins: [one], mode: text }),
+      (text) => ({ pins: { [text]: text } }),
+    ];
+    fc.assert(
+      fc.property(secret, fc.nat(shapes.length - 1), (text, shape) => {
+        const value = shapes[shape]?.(text);
+        const { badRows } = decodeDocument({ 'a.test': one, 'b.test': value });
+        expect(badRows).to.have.length(1);
+        expect(JSON.stringify(badRows)).not.to.contain(text);
+        for (const key of ['b.test', '$format', '$expires', '$generation', '$revoked']) {
+          const whole = { ...(key === 'b.test' ? {} : { 'a.test': one }), [key]: value };
+          let error: unknown;
+          try {
+            decodeDocument(whole);
+          } catch (thrown) {
+            error = thrown;
+          }
+          expect(error).to.be.an.instanceof(PinDocumentError);
+          expect(inspect(error, { showHidden: true, depth: 9 })).not.to.contain(text);
+        }
+      }),
+    );
   });
 
   it('is not hidden by a good row of the same host', () => {
