@@ -1,3 +1,5 @@
+import { readProperty } from './internal/foreign-error.js';
+
 const marker: unique symbol = Symbol.for('@pinvault/core.error') as never;
 
 /** Codes of a refused connection. */
@@ -93,7 +95,7 @@ export abstract class PinError extends Error {
 
   /** Whether a value is an error of pinvault, also one from another copy of the package. Never throws. */
   static isPinError(this: void, error: unknown): error is PinError {
-    return typeof error === 'object' && error !== null && read(error, marker) === true;
+    return typeof error === 'object' && error !== null && readProperty(error, marker) === true;
   }
 
   toJSON(): Record<string, unknown> {
@@ -296,7 +298,7 @@ function* nestedErrors(error: unknown): Generator<object> {
     if (typeof next === 'object' && next !== null && !seen.has(next)) {
       seen.add(next);
       yield next;
-      pending.push(read(next, 'cause'), ...listedErrors(next));
+      pending.push(readProperty(next, 'cause'), ...listedErrors(next));
     }
     if (pending.length === 0) return;
   }
@@ -304,19 +306,10 @@ function* nestedErrors(error: unknown): Generator<object> {
 
 function listedErrors(error: object): readonly unknown[] {
   try {
-    const errors = read(error, 'errors');
+    const errors = readProperty(error, 'errors');
     return Array.isArray(errors) ? errors.slice(0, maxNested) : [];
   } catch {
     return [];
-  }
-}
-
-/** A property of a foreign error: its getter may throw. */
-function read(error: object, name: PropertyKey): unknown {
-  try {
-    return Reflect.get(error, name);
-  } catch {
-    return undefined;
   }
 }
 
@@ -337,7 +330,7 @@ export function pinErrorCode(error: unknown): PinErrorCode | 'ERR_INVALID_OPTION
   const found = findPinError(error);
   if (found !== undefined) return found.code;
   for (const nested of nestedErrors(error)) {
-    for (const text of [read(nested, 'code'), read(nested, 'message')]) {
+    for (const text of [readProperty(nested, 'code'), readProperty(nested, 'message')]) {
       if (typeof text !== 'string') continue;
       for (const [word] of text.matchAll(/\bERR_[A-Z]+_[A-Z_]+\b/gu)) {
         if (Object.hasOwn(knownCodes, word)) return word as PinErrorCode;

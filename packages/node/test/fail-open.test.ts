@@ -15,7 +15,7 @@ const unsafe: readonly [string, PinnedAgentOptions][] = [
   ['rejectUnauthorized', { rejectUnauthorized: false }],
   ['checkServerIdentity', { checkServerIdentity: () => undefined }],
   ['session', { session: Buffer.from('session') }],
-  ['pskCallback', { pskCallback: () => null } as PinnedAgentOptions],
+  ['pskCallback', { pskCallback: () => null }],
 ];
 
 describe('an option that would open a hole', () => {
@@ -59,7 +59,7 @@ describe('an option that would open a hole', () => {
     const server = createServer(
       { ...settings, pskIdentityHint: 'hint', pskCallback: () => psk },
       (socket) => {
-        socket.on('data', (data) => (bytes += data.length)).on('error', () => undefined);
+        socket.on('data', (data: Buffer) => (bytes += data.length)).on('error', () => undefined);
         socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
       },
     );

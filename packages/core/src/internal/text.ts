@@ -1,10 +1,14 @@
 /** Makes foreign text safe for one line of a log: control, format and bidirectional characters escaped, length bounded. */
 export function printable(text: string, maxLength = 256): string {
-  const bounded = text.length > maxLength ? `${text.slice(0, maxLength - 1)}…` : text;
-  return bounded.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
-    (character) => `\\u${codePointHex(character).toLowerCase()}`,
-  );
+  const escaped = text
+    .slice(0, maxLength)
+    .replaceAll(
+      /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu,
+      (character) => `\\u${codePointHex(character).toLowerCase()}`,
+    );
+  if (text.length <= maxLength && escaped.length <= maxLength) return escaped;
+  // Half of a surrogate pair may be left at the cut.
+  return `${escaped.slice(0, maxLength - 1).replace(/\p{Cs}$/u, '')}…`;
 }
 
 /** `200B`: the code point of a character, as Unicode's tables write it. */

@@ -101,7 +101,8 @@ function encodedPart(text: string): string {
   }
   const header = /^pin-sha256=("?)(.*)\1$/su.exec(text)?.[2];
   if (header !== undefined) return header;
-  const algorithm = /^(?:md5|sha-?1|sha-?224|sha-?384|sha-?512|sha3(?:-(?:224|256|384|512))?)(?=[/:=])/iu.exec(text)?.[0];
+  const algorithm =
+    /^(?:md5|sha-?1|sha-?224|sha-?384|sha-?512|sha3(?:-(?:224|256|384|512))?)(?=[/:=])/iu.exec(text)?.[0];
   if (algorithm !== undefined) {
     throw new PinSyntaxError(
       'unsupported-algorithm',

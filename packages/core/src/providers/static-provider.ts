@@ -6,7 +6,7 @@ export interface StaticPinProvider extends PinProvider {
   update(document: string | Uint8Array | object, revision?: string): void;
 }
 
-/** Pins from code: for tests, for workers that are fed snapshots, and for the pins of a store's own endpoint. */
+/** Pins from code: for tests, and for a service that gets its document in a way of its own. */
 export function createStaticProvider(
   document: string | Uint8Array | object,
   name = 'static',

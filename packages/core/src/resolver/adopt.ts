@@ -59,6 +59,16 @@ export function refuseRollback(next: PinDocument, floor: number | undefined): vo
   );
 }
 
+/** A mistyped year must not end the pins that are in force: a document that is over already replaces none that is not. */
+export function refuseEnded({ expiresAt }: PinDocument, now: number): void {
+  if (expiresAt === undefined || now <= expiresAt) return;
+  throw new PinDocumentError(
+    'ERR_DOCUMENT_MALFORMED',
+    `$expires ${new Date(expiresAt).toISOString()} has passed: the document ended before it was read`,
+    { reason: 'bad-value', key: '$expires', hint: 'to end all connections, say block' },
+  );
+}
+
 /** Which patterns a change of documents touches. */
 export interface DocumentChange {
   readonly added: readonly string[];

@@ -33,6 +33,7 @@ export class Health {
   #lastError: ErrorSummary | undefined;
   #lastRejected: RejectedSummary | undefined;
   #timer: ClockTimer | undefined;
+  #isStopped = false;
 
   constructor(context: HealthContext) {
     this.#context = context;
@@ -43,7 +44,7 @@ export class Health {
     return this.#lastError;
   }
 
-  /** The last document that was refused whole; gone after a good one. */
+  /** The last document that was refused whole; gone when the store holds what is in force. */
   get lastRejected(): RejectedSummary | undefined {
     return this.#lastRejected;
   }
@@ -61,15 +62,12 @@ export class Health {
     freshness.confirm();
     const wasAway = this.#announced !== 'fresh' || this.#lastError !== undefined;
     this.#lastError = undefined;
+    // The store holds what is in force: whatever it held in between is history.
+    this.#lastRejected = undefined;
     this.tell();
     if (!wasAway || this.#announced !== 'fresh') return;
     warnings.forget(outageWarnings);
     this.#emit('recovered', {});
-  }
-
-  /** A document was taken: what was refused before it is history. */
-  adopted(): void {
-    this.#lastRejected = undefined;
   }
 
   /** A read failed. */
@@ -103,6 +101,8 @@ export class Health {
 
   /** Tells when the state is another than was told last, and comes back when the clock alone will change it. */
   tell(): void {
+    // A listener may have closed the resolver just now.
+    if (this.#isStopped) return;
     const { freshness, warnings, snapshot } = this.#context;
     const state = this.state();
     const ageMs = freshness.ageMs();
@@ -129,6 +129,7 @@ export class Health {
 
   /** Nothing is told any more. */
   stop(): void {
+    this.#isStopped = true;
     this.#timer?.cancel();
   }
 

@@ -1,4 +1,4 @@
-import { PinError, PinMismatchError, PinResolverError } from '../errors.js';
+import { invalidOption, PinError, PinMismatchError, PinResolverError } from '../errors.js';
 import type { Clock } from '../internal/clock.js';
 import { expected } from '../internal/expected.js';
 import { printable } from '../internal/text.js';
@@ -102,6 +102,8 @@ export class Judgement {
   }
 
   #remember({ document }: Snapshot): void {
+    // Nobody asks: every host that no row covers is refused.
+    if (this.#context.uncoveredHosts === 'reject') return;
     for (const { pattern, rule } of document.rows) {
       if (rule !== 'none') this.#everCovered.set(parseHostPattern(pattern), true);
     }
@@ -303,11 +305,22 @@ export class Judgement {
 }
 
 function readHost(target: Target): string {
+  assertPort(target.port);
   try {
     return normaliseHost(target.host);
   } catch (error) {
     throw malformedHost(error, target.port);
   }
+}
+
+/** A port that is none would find no row with a port, and so a wider one. @throws TypeError (`ERR_INVALID_OPTION`) */
+export function assertPort(port: unknown): asserts port is number | undefined {
+  if (
+    port === undefined ||
+    (typeof port === 'number' && Number.isInteger(port) && port >= 1 && port <= 65_535)
+  )
+    return;
+  throw invalidOption('port', 'is no whole number from 1 to 65535');
 }
 
 /** Reads `host` or `host:port`. @throws PinMismatchError (`ERR_PIN_SYNTAX`) */

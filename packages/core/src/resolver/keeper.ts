@@ -1,15 +1,16 @@
 import {
   messageWithoutCode,
   PinDocumentError,
-  type PinError,
+  PinError,
   PinProviderError,
   PinResolverError,
 } from '../errors.js';
+import { foreignErrorLabel } from '../internal/foreign-error.js';
 import { durationText } from '../internal/text.js';
 import { decodeDocument } from '../policy/decode.js';
-import type { BadRow, PinDocument } from '../policy/document.js';
+import type { BadRow, PinDocument, RevokedPin } from '../policy/document.js';
 import type { PinReadResult } from '../provider.js';
-import { adoptDocument, compareDocuments, refuseRollback } from './adopt.js';
+import { adoptDocument, compareDocuments, refuseEnded, refuseRollback } from './adopt.js';
 import { type PinEventHub, snapshotEvent } from './events.js';
 import { Freshness } from './freshness.js';
 import { Health } from './health.js';
@@ -23,6 +24,9 @@ import type { Warnings } from './warnings.js';
 
 /** `review=` is told so long before. */
 const reviewNoticeMs = 30 * 86_400_000;
+
+/** A document that is wrong from end to end is no reason to flood a log. */
+const maxRowWarnings = 20;
 
 /** What came of one read. */
 export type RefreshOutcome =
@@ -148,7 +152,8 @@ export class PinKeeper {
       // A late answer after close() changes nothing.
       this.assertOpen();
     } catch (error) {
-      return this.#failed(error as PinError);
+      const isDocument = error instanceof PinDocumentError && !this.isClosed;
+      return isDocument ? this.#rejected(error, 'unknown') : this.#failed(error as PinError);
     }
     if ('unchanged' in result) {
       this.health.confirmed();
@@ -159,15 +164,21 @@ export class PinKeeper {
     try {
       const next = decodeDocument(result.document, { maxDocumentBytes });
       refuseRollback(next, this.#generationFloor);
+      if (this.health.state() !== 'expired') refuseEnded(next, clock.now());
       const document = adoptDocument(next, this.#snapshot.document, requiredHosts);
       const hasRotated = this.#adopt(document, revision, 'provider');
       return { outcome: hasRotated ? 'rotated' : 'unchanged', revision };
     } catch (error) {
-      if (!(error instanceof PinDocumentError)) throw error;
-      this.counters.documentsRejected += 1;
-      this.health.rejected(error, revision);
-      return { outcome: 'rejected', error };
+      return error instanceof PinDocumentError
+        ? this.#rejected(error, revision)
+        : this.#failed(unusableAnswer(provider.name, error));
     }
+  }
+
+  #rejected(error: PinDocumentError, revision: string): RefreshOutcome {
+    this.counters.documentsRejected += 1;
+    this.health.rejected(error, revision);
+    return { outcome: 'rejected', error };
   }
 
   /** Puts a document in force; whether that changed anything that decides a verdict. */
@@ -184,7 +195,6 @@ export class PinKeeper {
     });
     if (source === 'provider') this.#generationFloor = document.generation;
     use(this.#snapshot);
-    this.health.adopted();
     if (source === 'provider') this.health.confirmed();
     if (change !== undefined) {
       this.counters.rotations += 1;
@@ -220,8 +230,9 @@ export class PinKeeper {
       const result = await readOnce(fallback, undefined, limits, clock);
       if ('unchanged' in result || this.isClosed || this.health.state() !== 'expired') return;
       const decoded = decodeDocument(result.document, { maxDocumentBytes });
+      refuseEnded(decoded, clock.now());
       // What was revoked in this process stays revoked, whatever the fallback has not heard of.
-      const revoked = Object.freeze([...decoded.revoked, ...this.#snapshot.document.revoked]);
+      const revoked = unitedRevocations(decoded, this.#snapshot.document);
       const document = adoptDocument(
         Object.freeze({ ...decoded, revoked }),
         undefined,
@@ -236,8 +247,9 @@ export class PinKeeper {
       this.#adopt(document, result.revision, 'fallback');
       this.health.tell();
     } catch (error) {
-      // What close() has ended tells nobody, and sets no timer.
-      if (!this.isClosed) this.health.failed(error as PinError);
+      // What close() has ended tells nobody.
+      if (this.isClosed) return;
+      this.health.failed(PinError.isPinError(error) ? error : unusableAnswer(fallback.name, error));
     }
   }
 
@@ -255,14 +267,17 @@ export class PinKeeper {
     const { settings, events, warnings } = this.#context;
     const known = new Set(previous?.badRows.map(badRowIdentity));
     const { revision } = this.#snapshot;
-    for (const row of document.badRows) {
-      if (known.has(badRowIdentity(row))) continue;
-      warnings.say(
-        row.code,
-        badRowIdentity(row),
-        `set aside in revision ${revision}: ${messageWithoutCode(row)}`,
-      );
+    const rows = document.badRows.filter((row) => !known.has(badRowIdentity(row)));
+    rows.forEach((row, index) => {
+      if (index < maxRowWarnings) {
+        const text = `set aside in revision ${revision}: ${messageWithoutCode(row)}`;
+        warnings.say(row.code, badRowIdentity(row), text);
+      }
       events.emit({ type: 'rowRejected', resolver: settings.name, at: settings.clock.now(), revision, row });
+    });
+    if (rows.length > maxRowWarnings) {
+      const text = `${rows.length - maxRowWarnings} more rows were set aside in revision ${revision}: status().quarantined has them all`;
+      warnings.say('PINVAULT_DOCUMENT', `rows ${revision}`, text);
     }
     for (const warning of document.warnings) warnings.say('PINVAULT_DOCUMENT', warning, warning);
   }
@@ -289,6 +304,22 @@ export class PinKeeper {
 
 function badRowIdentity(row: BadRow): string {
   return `${row.key} ${row.message}`;
+}
+
+/** The revocations of both documents, each once. */
+function unitedRevocations(...documents: readonly PinDocument[]): readonly RevokedPin[] {
+  const united = new Map<string, RevokedPin>();
+  for (const revoked of documents.flatMap((document) => document.revoked)) {
+    const identity = `${revoked.where} ${revoked.pin}`;
+    if (!united.has(identity)) united.set(identity, revoked);
+  }
+  return Object.freeze([...united.values()]);
+}
+
+/** Not the document's fault, nor foreseen: a failed read like any other, so that the next one comes. */
+function unusableAnswer(provider: string, error: unknown): PinProviderError {
+  const text = `the answer of ${provider} could not be used: ${foreignErrorLabel(error)}`;
+  return new PinProviderError('ERR_PROVIDER_UNAVAILABLE', text, { provider });
 }
 
 function failedRead(error: PinError): { readonly failed: true; readonly retryAfterMs?: number | undefined } {

@@ -24,7 +24,10 @@ export interface ResolverOptions {
    * @defaultValue `'reject'`
    */
   readonly uncoveredHosts?: UncoveredHosts | undefined;
-  /** Hosts (`host` or `host:port`) without whose pins the start fails, and whose last pins no edit takes away. */
+  /**
+   * Hosts (`host` or `host:port`) without whose pins the start fails. An edit may give them other pins or block them; one
+   * that drops them, says `none` or `mode=report` leaves their last pins in force.
+   */
   readonly requiredHosts?: readonly string[] | undefined;
   /** Upper bound of the time between two reads; jitter only shortens it. @defaultValue the provider's, else 60 000 */
   readonly refreshIntervalMs?: number | undefined;
@@ -86,7 +89,9 @@ export function readSettings(provider: PinProvider, options: ResolverOptions): R
     refreshIntervalMs: duration(
       'refreshIntervalMs',
       options.refreshIntervalMs,
-      provider.defaultRefreshIntervalMs ?? 60_000,
+      duration("the provider's defaultRefreshIntervalMs", provider.defaultRefreshIntervalMs, 60_000, {
+        min: 50,
+      }),
       { min: 50 },
     ),
     maxStaleMs: duration('maxStaleMs', options.maxStaleMs, 7 * day, { min: 1, infinite: true }),

@@ -1,6 +1,7 @@
 import { PinError, PinProviderError, type PinProviderErrorCode } from '../errors.js';
 import type { Clock } from '../internal/clock.js';
-import { durationText, printable } from '../internal/text.js';
+import { foreignErrorLabel } from '../internal/foreign-error.js';
+import { durationText } from '../internal/text.js';
 import type { PinProvider, PinReadResult } from '../provider.js';
 import { describeSource } from './snapshot.js';
 
@@ -90,14 +91,8 @@ function closed(provider: PinProvider): PinProviderError {
 function ownError(provider: PinProvider, error: unknown): PinError {
   if (error instanceof PinError) return error;
   if (PinError.isPinError(error)) return fromOtherCopy(provider, error);
-  const { name, code } =
-    error instanceof Error
-      ? (error as Error & { code?: unknown })
-      : { name: 'unknown error', code: undefined };
-  const label = printable(typeof code === 'string' ? `${name} ${code}` : name, 80);
-  return new PinProviderError('ERR_PROVIDER_UNAVAILABLE', `reading ${provider.name} failed with ${label}`, {
-    provider: provider.name,
-  });
+  const text = `reading ${provider.name} failed with ${foreignErrorLabel(error)}`;
+  return new PinProviderError('ERR_PROVIDER_UNAVAILABLE', text, { provider: provider.name });
 }
 
 /** An error of another copy of this package: here it has to be of our own class, to be told apart like one. */

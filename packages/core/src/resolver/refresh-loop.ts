@@ -25,6 +25,7 @@ export class RefreshLoop<Result> {
   #timer: ClockTimer | undefined;
   #nextAt: number | undefined;
   #flight: Promise<Result> | undefined;
+  #isWantedAgain = false;
   #failures = 0;
   #isStopped = false;
 
@@ -39,22 +40,32 @@ export class RefreshLoop<Result> {
     return this.#nextAt;
   }
 
-  /** Reads now, or joins the read that is under way. Never rejects unless the read function does. */
+  /** Reads now, or joins the read that is under way. Rejects where the read function does, which it should not. */
   run(): Promise<Result> {
     this.#cancel();
     this.#flight ??= this.#fly();
     return this.#flight;
   }
 
+  /** Reads now; where a read is under way, which may have looked too early, once more after it. */
+  runAnew(): void {
+    if (this.#flight === undefined) void this.run();
+    else this.#isWantedAgain = true;
+  }
+
   async #fly(): Promise<Result> {
+    // Whatever happens in there, there is a next read.
+    let outcome: ReadOutcome = { failed: true };
     try {
       const result = await this.#read();
-      const outcome = this.#judge(result);
-      this.#failures = outcome.failed ? this.#failures + 1 : 0;
-      this.schedule(outcome);
+      outcome = this.#judge(result);
       return result;
     } finally {
       this.#flight = undefined;
+      this.#failures = outcome.failed ? this.#failures + 1 : 0;
+      if (this.#isWantedAgain && !this.#isStopped) void this.run();
+      else this.schedule(outcome);
+      this.#isWantedAgain = false;
     }
   }
 

@@ -1,4 +1,6 @@
 import { PinError } from '../errors.js';
+import { foreignErrorLabel } from '../internal/foreign-error.js';
+import type { ClockTimer } from '../internal/clock.js';
 import { durationText } from '../internal/text.js';
 import type { Target } from '../policy/host.js';
 import type { PinProvider } from '../provider.js';
@@ -6,7 +8,7 @@ import type { NodeCertificate } from '../verify/certificate.js';
 import type { Evidence } from '../verify/evidence.js';
 import { createServerIdentityCheck, type ServerIdentityCheck } from './check.js';
 import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } from './events.js';
-import { hostName, Judgement, type Lookup, readTarget, type Verdict } from './judgement.js';
+import { assertPort, hostName, Judgement, type Lookup, readTarget, type Verdict } from './judgement.js';
 import { type KeeperContext, PinKeeper, type RefreshOutcome } from './keeper.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
 import { RequiredHosts } from './required-hosts.js';
@@ -19,6 +21,8 @@ import { Warnings } from './warnings.js';
 export interface PinnedTlsOptions {
   checkServerIdentity: ServerIdentityCheck;
   rejectUnauthorized: true;
+  /** Present and undefined: an `https.Agent` that was made with these options resumes no session of its own. */
+  session: undefined;
 }
 
 /** Longest wait of {@link PinResolver.ensureFresh} for one read, in ms. */
@@ -69,7 +73,7 @@ export class PinResolver implements AsyncDisposable {
     const settings = readSettings(provider, options);
     const warnings = new Warnings(settings.name, settings.warnings);
     const events = new PinEventHub((error) => {
-      const label = error instanceof Error ? `${error.name}: ${error.message}` : 'not an Error';
+      const label = foreignErrorLabel(error);
       warnings.say('PINVAULT_LISTENER', label, `an event listener failed with ${label}`);
     });
     if (settings.onEvent !== undefined) events.add('*', settings.onEvent);
@@ -78,7 +82,8 @@ export class PinResolver implements AsyncDisposable {
     try {
       started = await startSnapshot(settings, requiredHosts);
     } catch (error) {
-      await closeProviders(settings);
+      // Not waited for: what hangs in there must not keep the failure to itself.
+      void closeProviders(settings);
       throw error;
     }
     const resolver = new PinResolver(started.snapshot, { settings, events, warnings, requiredHosts });
@@ -91,7 +96,12 @@ export class PinResolver implements AsyncDisposable {
     return this.#keeper.snapshot;
   }
 
-  /** What governs a host. @throws PinMismatchError (`ERR_PIN_SYNTAX`) for a text that is no host */
+  /**
+   * What governs a host.
+   *
+   * @throws PinMismatchError (`ERR_PIN_SYNTAX`) for a text that is no host
+   * @throws TypeError (`ERR_INVALID_OPTION`) for a port that is none
+   */
   lookup(target: Target | string): Lookup {
     return this.#judgement.lookup(typeof target === 'string' ? readTarget(target) : target);
   }
@@ -128,16 +138,21 @@ export class PinResolver implements AsyncDisposable {
   /**
    * Options that pin one connection; a fresh object each call.
    *
-   * **Security:** covers new handshakes. `host` fixes the host whose pins (and name) count, whatever the client passes
+   * **Security:** covers new handshakes; a client with a session cache of its own (undici) has to have it switched off,
+   * since Node checks nothing of a resumed session, nor of a TLS 1.3 pre-shared key (`pskCallback`). `host` fixes the host whose pins (and name) count, whatever the client passes
    * to the check; `port` makes rows with a port count.
+   *
+   * @throws TypeError (`ERR_INVALID_OPTION`) for a port that is none
    */
   tlsOptions(target: { readonly host?: string; readonly port?: number } = {}): PinnedTlsOptions {
+    assertPort(target.port);
     return {
       checkServerIdentity: createServerIdentityCheck(
         (judged, certificate) => this.verify(judged, certificate),
         target,
       ),
       rejectUnauthorized: true,
+      session: undefined,
     };
   }
 
@@ -169,11 +184,14 @@ export class PinResolver implements AsyncDisposable {
     return this.#keeper.loop.run();
   }
 
-  /** Something changed in the store, says a push bridge. Costs nothing where the revision is already in force. */
+  /**
+   * Something changed in the store, says a push bridge: reads now, and once more where a read was under way already.
+   * Costs nothing where the revision is already in force.
+   */
   notify(revision?: string): void {
     if (this.#keeper.isClosed || (revision !== undefined && revision === this.#keeper.snapshot.revision))
       return;
-    void this.#keeper.loop.run();
+    this.#keeper.loop.runAnew();
   }
 
   /** How the resolver stands, as plain data. */
@@ -215,10 +233,14 @@ export class PinResolver implements AsyncDisposable {
 
   /** Every event from now on; first, the event that tells the present state. Returns the way to stop. */
   subscribe(listener: PinEventListener, options: { readonly signal?: AbortSignal } = {}): () => void {
-    const stop = (): void => this.#events.remove('*', listener);
-    if (options.signal?.aborted === true) return stop;
+    const { signal } = options;
+    const stop = (): void => {
+      this.#events.remove('*', listener);
+      signal?.removeEventListener('abort', stop);
+    };
+    if (signal?.aborted === true) return stop;
     this.#events.add('*', listener);
-    options.signal?.addEventListener('abort', stop, { once: true });
+    signal?.addEventListener('abort', stop, { once: true });
     const { health, freshness, snapshot } = this.#keeper;
     const about = { resolver: this.name, at: this.#settings.clock.now(), snapshot };
     const state = health.state();
@@ -230,7 +252,10 @@ export class PinResolver implements AsyncDisposable {
     return stop;
   }
 
-  /** Ends refresh and provider. Every later check fails with `ERR_RESOLVER_CLOSED`. Idempotent. */
+  /**
+   * Ends refresh and provider, for whose own end it waits one `readTimeoutMs` at most. Every later check fails with
+   * `ERR_RESOLVER_CLOSED`. Idempotent.
+   */
   async close(): Promise<void> {
     if (this.#keeper.isClosed) return;
     this.#keeper.stop();
@@ -255,7 +280,13 @@ export class PinResolver implements AsyncDisposable {
   }
 }
 
-/** Whatever a provider does when it is closed, also a throw that is no rejection, is its own affair. */
-async function closeProviders({ provider, fallback }: ResolverSettings): Promise<void> {
-  await Promise.allSettled([provider, fallback].map(async (each) => each?.close?.()));
+/** Whatever a provider does when it is closed, be it a throw that is no rejection or nothing at all, is its own affair. */
+async function closeProviders({ provider, fallback, clock, readTimeoutMs }: ResolverSettings): Promise<void> {
+  const closed = Promise.allSettled([provider, fallback].map(async (each) => each?.close?.()));
+  let timer: ClockTimer | undefined;
+  const waited = new Promise<void>((resolve) => {
+    timer = clock.after(readTimeoutMs, resolve);
+  });
+  await Promise.race([closed, waited]);
+  timer?.cancel();
 }

@@ -22,10 +22,15 @@ export class Warnings {
   /** `about` tells one occasion from another; the same one is not said twice. */
   say(code: PinWarningCode | PinErrorCode, about: string, message: string): void {
     if (!this.#isEnabled || this.#said.has(`${code} ${about}`)) return;
-    if (this.#said.size === maxRemembered) this.#said.clear();
+    if (this.#said.size === maxRemembered) this.#forgetOldest();
     this.#said.add(`${code} ${about}`);
     const text = message.startsWith(code) ? message : `${code}: ${message}`;
     process.emitWarning(`[${this.#resolver}] ${printable(text, 1_000)}`, { type: 'PinvaultWarning', code });
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = this.#said;
+    if (oldest !== undefined) this.#said.delete(oldest);
   }
 
   /** The occasions of these codes are over: should one come back, it is said again. */

@@ -14,6 +14,11 @@ describe('foreign text', () => {
     expect(printable('x'.repeat(256))).to.equal('x'.repeat(256));
     expect(printable('x'.repeat(257))).to.equal(`${'x'.repeat(255)}…`);
     expect(printable('abcdef', 4)).to.equal('abc…');
+    // What is escaped counts as it is printed.
+    expect(printable('\u200b'.repeat(10), 12)).to.equal('\\u200b\\u200…');
+    expect(printable('a😀b', 3)).to.equal('a…');
+    expect(printable('a😀b', 4)).to.equal('a😀b');
+    expect(printable('a'.repeat(1_000_000)).length).to.equal(256);
   });
 
   it('has code points', () => {

@@ -218,6 +218,45 @@ describe("onExpired: 'fallback'", () => {
     expect(resolver.status()).to.include({ state: 'stale', source: 'fallback' });
   });
 
+  it('is not left for a document that is over, read after read', async () => {
+    const fallback = new TestProvider(document, 'env');
+    const options = { fallback, onExpired: 'fallback' } as const;
+    const ended = { [host]: other, $expires: '2027-03-01T00:05:00Z' };
+    const { resolver, clock, events } = await startResolver(ended, options);
+    await clock.advance(600_000);
+    expect(resolver.status()).to.include({ state: 'stale', source: 'fallback' });
+    const rotations = eventsNamed(events, 'rotate').length;
+    await clock.advance(600_000);
+    expect([rotations, eventsNamed(events, 'rotate').length, fallback.reads]).to.deep.equal([1, 1, 1]);
+    expect(resolver.status().lastRejected).to.include({ code: 'ERR_DOCUMENT_MALFORMED', host: '$expires' });
+    expect(resolver.checkServerIdentity(host, peer)).to.equal(undefined);
+  });
+
+  it('refuses a fallback that is over itself', async () => {
+    const fallback = new TestProvider({ ...document, $expires: '2026-03-01' }, 'env');
+    const options = { fallback, maxStaleMs: 600_000, onExpired: 'fallback' } as const;
+    const { resolver, provider, clock, events } = await startResolver(document, options);
+    provider.answer(down);
+    await clock.advance(900_001);
+    expect(resolver.status()).to.include({ state: 'expired', source: 'provider' });
+    expect(eventsNamed(events, 'rotate')).to.deep.equal([]);
+    expect(eventsNamed(events, 'refreshError').at(-1)?.error.message).to.contain('$expires');
+  });
+
+  it('carries what was revoked along, each key once, however often it serves', async () => {
+    const revoked = pinOf('key ec');
+    const fallback = new TestProvider({ ...document, $revoked: `${revoked} ca:${other}` }, 'env');
+    const options = { fallback, maxStaleMs: 600_000, onExpired: 'fallback' } as const;
+    const { resolver, provider, clock } = await startResolver({ ...document, $revoked: revoked }, options);
+    provider.answer(down);
+    await clock.advance(3_600_000);
+    expect(fallback.reads).to.be.greaterThan(1);
+    expect(resolver.snapshot.document.revoked.map(({ pin, where }) => [pin, where])).to.deep.equal([
+      [revoked, 'leaf'],
+      [other, 'any-certificate'],
+    ]);
+  });
+
   it('leaves everything refused where the fallback cannot be read either', async () => {
     const fallback = new TestProvider(document, 'env');
     fallback.publish('{');

@@ -261,6 +261,25 @@ describe('tlsOptions', () => {
     ).to.be.an.instanceof(Error);
   });
 
+  for (const port of [0, 65_536, 443.5, Number.NaN, '443', null]) {
+    it(`are refused for the port ${JSON.stringify(port)}, which would find a wider row`, async () => {
+      const { resolver } = await startResolver({ [`${host}:443`]: 'block', [host]: 'none' });
+      const target = { host, port: port as number };
+      for (const use of [
+        () => resolver.tlsOptions(target),
+        () => resolver.lookup(target),
+        () => resolver.verify(target, lonePeer('lone')),
+      ]) {
+        expect(use).to.throw(TypeError).with.property('code', 'ERR_INVALID_OPTION');
+      }
+    });
+  }
+
+  it('resume no session in an agent that is made of them', async () => {
+    const { resolver } = await startResolver({ [host]: 'none' });
+    expect(Object.entries(resolver.tlsOptions())).to.deep.include(['session', undefined]);
+  });
+
   it('and the bare check may be passed unbound', async () => {
     const { resolver } = await startResolver({ [host]: lone });
     const { checkServerIdentity } = resolver;

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { expect } from 'chai';
 import { PinProviderError, PinResolverError } from '#src/errors.js';
 import type { PinReadResult } from '#src/provider.js';
@@ -32,6 +33,37 @@ describe('close()', () => {
     expect(typesOf(events)).to.deep.equal(['ready', 'close']);
     await clock.advance(86_400_000 * 30);
     expect([provider.reads, typesOf(events).at(-1)]).to.deep.equal([1, 'close']);
+  });
+
+  it('leaves no timer where a listener calls it in the middle of an event', async () => {
+    for (const [name, answer] of [
+      ['refreshError', down],
+      ['documentRejected', { document: '{', revision: '2' }],
+      ['rotate', { document: { [host]: other }, revision: '2' }],
+      ['rowRejected', { document: { ...document, 'b.test': 'nonsense' }, revision: '2' }],
+    ] as const) {
+      const { resolver, provider, clock, events } = await startResolver(document);
+      resolver.on(name, () => void resolver.close());
+      provider.answer(answer);
+      await resolver.refresh();
+      await settle();
+      expect(clock.delays, name).to.deep.equal([]);
+      expect(typesOf(events).slice(-2), name).to.deep.equal([name, 'close']);
+    }
+  });
+
+  it('waits for a provider that hangs no longer than for a read', async () => {
+    const provider = Object.assign(new TestProvider(document), {
+      close: () => new Promise<void>(() => undefined),
+    });
+    const { resolver, clock } = await startResolver(provider, { readTimeoutMs: 3_000 });
+    let isClosed = false;
+    const closing = resolver.close().then(() => (isClosed = true));
+    await clock.advance(2_999);
+    expect(isClosed).to.equal(false);
+    await clock.advance(1);
+    await closing;
+    expect(clock.delays).to.deep.equal([]);
   });
 
   it('leaves no timer where the document ends by the clock either', async () => {
@@ -142,15 +174,21 @@ describe('close()', () => {
 });
 
 describe('a start that failed', () => {
-  it('is told by its own error, though close() of the provider throws', async () => {
-    const provider = Object.assign(new TestProvider(document), {
-      close(): never {
+  for (const [title, close] of [
+    [
+      'throws',
+      (): never => {
         throw new Error('no');
       },
+    ],
+    ['hangs', (): Promise<void> => new Promise(() => undefined)],
+  ] as const) {
+    it(`is told by its own error, though close() of the provider ${title}`, async () => {
+      const provider = Object.assign(new TestProvider(document), { close });
+      provider.answer(new PinProviderError('ERR_PROVIDER_NOT_FOUND', 'no', { provider: 'memory' }));
+      await rejectionOf(startResolver(provider), PinProviderError, 'ERR_PROVIDER_NOT_FOUND');
     });
-    provider.answer(new PinProviderError('ERR_PROVIDER_NOT_FOUND', 'no', { provider: 'memory' }));
-    await rejectionOf(startResolver(provider), PinProviderError, 'ERR_PROVIDER_NOT_FOUND');
-  });
+  }
 });
 
 describe('status()', () => {
@@ -251,6 +289,9 @@ describe('events', () => {
     await resolver.refresh();
     resolver.subscribe((event) => seen.push(event.type), { signal: AbortSignal.abort() })();
     expect(seen).to.deep.equal(['ready']);
+    const { signal } = new AbortController();
+    resolver.subscribe(() => undefined, { signal })();
+    expect(getEventListeners(signal, 'abort')).to.deep.equal([]);
   });
 
   it('do no harm where listeners throw, reject or stop others meanwhile', async () => {

@@ -5,6 +5,7 @@ import { readSettings, type ResolverOptions } from '#src/resolver/options.js';
 import { expectInvalidOption } from '../support/errors.js';
 import { TestProvider } from '../support/providers.js';
 
+const noop = (): void => undefined;
 const provider = new TestProvider({ 'a.test': 'none' });
 const settingsOf = (options: ResolverOptions): ReturnType<typeof readSettings> =>
   readSettings(provider, options);
@@ -96,6 +97,8 @@ describe('the options of a resolver', () => {
     ['something without read()', { name: 'vault' }],
     ['something without a name', { read: (): void => undefined }],
     ['something with an empty name', { name: '', read: (): void => undefined }],
+    ['something with an interval of nonsense', { name: 'vault', read: noop, defaultRefreshIntervalMs: NaN }],
+    ['something that is read all the time', { name: 'vault', read: noop, defaultRefreshIntervalMs: 0 }],
     ['a provider for single hosts', { name: 'vault', scope: 'host', read: (): void => undefined }],
   ] as const) {
     it(`refuse ${title} for a provider`, () => {

@@ -119,6 +119,54 @@ describe('the refresh loop', () => {
     expect(loop.clock.delays).to.deep.equal([2_000]);
   });
 
+  it('goes on where a read throws', async () => {
+    const clock = new FakeClock(testTime);
+    let reads = 0;
+    const loop = new RefreshLoop<ReadOutcome>(
+      { intervalMs: 60_000, clock, random: () => 0.999 },
+      async () => {
+        reads += 1;
+        if (reads === 1) throw new RangeError('unforeseen');
+        return good;
+      },
+      (result) => result,
+    );
+    expect(await loop.run().catch((error: unknown) => error)).to.be.an.instanceof(RangeError);
+    expect(clock.delays[0]).to.be.at.most(1_000);
+    await clock.advance(1_000);
+    expect(reads).to.equal(2);
+  });
+
+  it('reads once more after a read that may have looked too early, however often it is asked to', async () => {
+    const clock = new FakeClock(testTime);
+    let reads = 0;
+    let end: (outcome: ReadOutcome) => void = () => undefined;
+    const loop = new RefreshLoop<ReadOutcome>(
+      { intervalMs: 60_000, clock, random: () => 0 },
+      () => {
+        reads += 1;
+        return new Promise((resolve) => (end = resolve));
+      },
+      (result) => result,
+    );
+    loop.runAnew();
+    expect(reads).to.equal(1);
+    for (let ask = 0; ask < 5; ask += 1) loop.runAnew();
+    expect(reads).to.equal(1);
+    end(good);
+    await settle();
+    expect([reads, loop.nextAt]).to.deep.equal([2, undefined]);
+    end(good);
+    await settle();
+    expect([reads, loop.nextAt]).to.deep.equal([2, testTime + 60_000]);
+    loop.runAnew();
+    loop.runAnew();
+    loop.stop();
+    end(good);
+    await settle();
+    expect(reads).to.equal(3);
+  });
+
   it('lets one read at a time be under way, and joins those who ask', async () => {
     const clock = new FakeClock(testTime);
     let reads = 0;

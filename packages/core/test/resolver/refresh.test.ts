@@ -75,6 +75,20 @@ describe('a rotation', () => {
     expect(provider.reads).to.equal(3);
   });
 
+  it('is not missed where a push comes while an older answer is on its way', async () => {
+    const { resolver, provider } = await startResolver(document);
+    let reply: (result: PinReadResult) => void = () => undefined;
+    provider.answer(() => new Promise((resolve) => (reply = resolve)));
+    const reading = resolver.refresh();
+    provider.publish({ [host]: other });
+    resolver.notify('2');
+    reply({ unchanged: true, revision: '1' });
+    expect((await reading).outcome).to.equal('unchanged');
+    await settle();
+    expect(resolver.snapshot.revision).to.equal('2');
+    expect(provider.reads).to.equal(3);
+  });
+
   it('is read once, however many ask', async () => {
     const { resolver, provider } = await startResolver(document);
     const outcomes = await Promise.all([resolver.refresh(), resolver.refresh(), resolver.refresh()]);
@@ -131,6 +145,43 @@ describe('a document that is refused', () => {
     provider.publish('{', '2');
     await resolver.refresh();
     expect(eventsNamed(events, 'documentRejected')).to.have.length(2);
+  });
+
+  it('is forgotten when the store holds again what is in force', async () => {
+    const { resolver, provider, events } = await startResolver(document);
+    provider.publish('{');
+    await resolver.refresh();
+    provider.answer({ unchanged: true, revision: '1' });
+    await resolver.refresh();
+    expect(resolver.status()).not.to.have.property('lastRejected');
+    provider.publish('{', '2');
+    await resolver.refresh();
+    expect(eventsNamed(events, 'documentRejected')).to.have.length(2);
+  });
+
+  it('by the provider itself is refused like any other, and slows nothing down', async () => {
+    const { resolver, provider, events, clock } = await startResolver(document);
+    const error = new PinDocumentError('ERR_DOCUMENT_TOO_LARGE', 'too large', { reason: 'too-large' });
+    provider.answer(error);
+    expect(await resolver.refresh()).to.deep.equal({ outcome: 'rejected', error });
+    expect(onlyEvent(events, 'documentRejected')).to.include({ revision: 'unknown', error });
+    expect(resolver.status()).to.have.nested.property('counters.documentsRejected', 1);
+    expect(eventsNamed(events, 'refreshError')).to.deep.equal([]);
+    expect(clock.delays).to.include(60_000);
+  });
+
+  it('because it ended before it was read leaves the pins in force; at the start it counts for nothing', async () => {
+    const ended = { [host]: other, $expires: '2026-03-01' };
+    const { resolver, provider, events } = await startResolver(document);
+    provider.publish(ended);
+    expect((await resolver.refresh()).outcome).to.equal('rejected');
+    expect(onlyEvent(events, 'documentRejected').error.message).to.equal(
+      'ERR_DOCUMENT_MALFORMED: $expires 2026-03-01T23:59:59.999Z has passed: the document ended before it was read (to end all connections, say block)',
+    );
+    expect(resolver.checkServerIdentity(host, peer)).to.equal(undefined);
+    const late = await startResolver(ended);
+    expect(late.resolver.status().state).to.equal('expired');
+    expect(late.resolver.checkServerIdentity(host, peer)).to.have.property('code', 'ERR_RESOLVER_EXPIRED');
   });
 
   it('does not stop the timer, nor slow it down', async () => {
@@ -287,6 +338,26 @@ describe('a read that fails', () => {
       provider.answer(async () => answer as unknown as PinReadResult);
       expect((await resolver.refresh()).outcome).to.equal('failed');
     }
+    provider.publish({ [host]: other });
+    await clock.advance(60_000);
+    expect(resolver.snapshot.revision).to.equal('2');
+  });
+
+  it('because of something unforeseen in the answer fails like the others, and the next one is read', async () => {
+    const { resolver, provider, clock, events } = await startResolver(document);
+    const trap = {
+      revision: '2',
+      get document(): object {
+        throw new RangeError('canary');
+      },
+    };
+    provider.answer(async () => trap);
+    const result = await resolver.refresh();
+    expect(result).to.have.nested.property(
+      'error.message',
+      'ERR_PROVIDER_UNAVAILABLE: the answer of memory could not be used: RangeError',
+    );
+    expect(eventsNamed(events, 'refreshError')).to.have.length(1);
     provider.publish({ [host]: other });
     await clock.advance(60_000);
     expect(resolver.snapshot.revision).to.equal('2');

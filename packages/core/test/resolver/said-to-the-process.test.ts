@@ -3,7 +3,7 @@ import { PinProviderError } from '#src/errors.js';
 import { host, lonePeer, pinOf, testTime } from '../support/chains.js';
 import { FakeClock, settle } from '../support/fake-clock.js';
 import { TestProvider } from '../support/providers.js';
-import { startResolver } from '../support/resolvers.js';
+import { eventsNamed, startResolver } from '../support/resolvers.js';
 import { warningsDuring } from '../support/warnings.js';
 
 const lone = pinOf('lone');
@@ -56,6 +56,18 @@ describe('what nobody listens to is said to the process, once:', () => {
       await resolver.refresh();
     });
     expect(codes).to.deep.equal(['ERR_PIN_SYNTAX']);
+  });
+
+  it('rows that are set aside, twenty at most, and how many more there are', async () => {
+    const bad = Object.fromEntries(
+      Array.from({ length: 500 }, (_, index) => [`bad${index}.test`, 'nonsense']),
+    );
+    const said = await warningsDuring(async () => {
+      const { events } = await startResolver({ ...document, ...bad }, { warnings: true });
+      expect(eventsNamed(events, 'rowRejected')).to.have.length(500);
+    });
+    expect(said).to.have.length(21);
+    expect(said.at(-1)?.message).to.contain('480 more rows were set aside in revision 1');
   });
 
   it('what is legal in a document but looks like a slip', async () => {

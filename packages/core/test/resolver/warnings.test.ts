@@ -47,8 +47,13 @@ describe('a process warning', () => {
     const seen = await warningsDuring(() => {
       for (let index = 0; index <= 1_000; index += 1) warnings.say('PINVAULT_DOCUMENT', `${index}`, 'x');
       warnings.say('PINVAULT_DOCUMENT', '0', 'said anew');
-      warnings.say('PINVAULT_DOCUMENT', '1000', 'still known');
+      for (const known of ['1000', '2']) warnings.say('PINVAULT_DOCUMENT', known, 'still known');
+      warnings.say('PINVAULT_DOCUMENT', '1', 'said anew');
     });
-    expect(seen.slice(1_000).map(({ message }) => message.split(': ')[1])).to.deep.equal(['x', 'said anew']);
+    expect(seen.slice(1_000).map(({ message }) => message.split(': ')[1])).to.deep.equal([
+      'x',
+      'said anew',
+      'said anew',
+    ]);
   });
 });
