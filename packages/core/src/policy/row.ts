@@ -146,7 +146,10 @@ export function parseToken(key: string, token: string, index: number): Pin {
 
 /** `sha256/…, 51 characters`: enough to find the token by, and nothing that somebody may have pasted. */
 function describeToken(token: string): string {
-  const form = token.replace(/^((?:(?:leaf|ca):)?(?:(?:pin-)?sha256[/=:]|(?:spki|cert)-sha256:)?).*$/su, '$1');
+  const form = token.replace(
+    /^((?:(?:leaf|ca):)?(?:(?:pin-)?sha256[/=:]|(?:spki|cert)-sha256:)?).*$/su,
+    '$1',
+  );
   const length = `${token.length} character${token.length === 1 ? '' : 's'}`;
   return form === '' ? length : `${form}…, ${length}`;
 }
