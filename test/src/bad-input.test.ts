@@ -143,7 +143,7 @@ describeWithOpenBao('bad input from a real vault', function () {
     it('too large for any answer: the start fails, a running service keeps its pins', async () => {
       const spoil = (): Promise<void> => write({ ...spoiled, $note: 'x'.repeat(2_200_000) });
       const trouble = { code: 'ERR_DOCUMENT_TOO_LARGE', facts: ['secret/tls-pins'], spoil } as const;
-      await survives('lastError', trouble);
+      await survives('lastRejected', trouble);
       await spoil();
       await startFails(trouble.code, trouble.facts);
     });
