@@ -1,12 +1,19 @@
 import { messageWithoutCode, PinDocumentError } from '../errors.js';
 import { expected } from '../internal/expected.js';
 import { printable } from '../internal/text.js';
-import { type BadRow, type DocumentRow, type PinDocument, rowKey } from './document.js';
+import {
+  type BadRow,
+  type DocumentRow,
+  inOrder,
+  type PinDocument,
+  rowKey,
+  groupedByPattern,
+} from './document.js';
 import { type Directives, readDirective } from './directives.js';
 import { HostSyntaxError } from './host.js';
 import { parseHostPattern } from './host-pattern.js';
 import { findOddCharacter, parseJsonText } from './json-text.js';
-import { parseRowValue } from './row.js';
+import { parseRowValue, type RowValue } from './row.js';
 
 /** Bytes of a document that are read at most, unless the caller says otherwise. */
 export const defaultMaxDocumentBytes: number = 1024 * 1024;
@@ -30,7 +37,8 @@ export function decodeDocument(
   const rows = new Map<string, DocumentRow>();
   const bad = new Map<string, BadRow>();
   const written = new Map<string, string>();
-  for (const [key, rowValue] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
+    const rowValue: unknown = Reflect.get(value, key);
     refuseOddKey(key);
     if (key.startsWith('$')) {
       readDirective(key, rowValue, directives);
@@ -42,25 +50,32 @@ export function decodeDocument(
     if (other !== undefined) throw doubledKey(key, other);
     written.set(identity, key);
     try {
-      rows.set(identity, Object.freeze({ ...place, ...parseRowValue(key, rowValue) }));
+      rows.set(identity, frozenRow(place, parseRowValue(key, rowValue)));
     } catch (error) {
       bad.set(identity, badRow(place, key, expected(error, PinDocumentError)));
     }
   }
   const warnings = settleContradictions(rows, bad, written);
   if (rows.size === 0) throw nothingUsable(bad);
-  const sorted = <Row>(entries: Map<string, Row>): readonly Row[] =>
-    Object.freeze([...entries].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, row]) => row));
   return Object.freeze({
     format: 'pinvault/1' as const,
-    rows: sorted(rows),
-    badRows: sorted(bad),
+    rows: inOrder(rows),
+    badRows: inOrder(bad),
     revoked: Object.freeze(directives.revoked.map((revoked) => Object.freeze(revoked))),
     ...(directives.generation === undefined ? {} : { generation: directives.generation }),
     ...(directives.expiresAt === undefined ? {} : { expiresAt: directives.expiresAt }),
     notes: Object.freeze(directives.notes),
     warnings: Object.freeze(warnings),
   });
+}
+
+/** Written out, since most of a large document is rows. */
+function frozenRow({ pattern, label }: { pattern: string; label?: string }, value: RowValue): DocumentRow {
+  const { rule, pins, mode } = value;
+  const row: { -readonly [Name in keyof DocumentRow]: DocumentRow[Name] } = { pattern, rule, pins };
+  if (label !== undefined) row.label = label;
+  if (mode !== undefined) row.mode = mode;
+  return Object.freeze(row);
 }
 
 function parseText(raw: string | Uint8Array, limit: number): unknown {
@@ -185,16 +200,17 @@ function settleContradictions(
   written: ReadonlyMap<string, string>,
 ): string[] {
   const warnings: string[] = [];
-  const byPattern = new Map<string, { key: string; identity: string; row: DocumentRow }[]>();
+  const labelled = new Set<string>();
+  for (const { pattern, label } of rows.values()) if (label !== undefined) labelled.add(pattern);
+  // Without a label there is one row for a pattern, and nothing to contradict it.
+  if (labelled.size === 0) return warnings;
+  const candidates: { pattern: string; key: string; identity: string; row: DocumentRow }[] = [];
   for (const [identity, key] of written) {
     const row = rows.get(identity);
-    if (row === undefined) continue;
-    const group = byPattern.get(row.pattern);
-    if (group === undefined) byPattern.set(row.pattern, [{ key, identity, row }]);
-    else group.push({ key, identity, row });
+    if (row !== undefined && labelled.has(row.pattern))
+      candidates.push({ pattern: row.pattern, key, identity, row });
   }
-  for (const [pattern, group] of byPattern) {
-    if (group.length === 1) continue;
+  for (const [pattern, group] of groupedByPattern(candidates)) {
     const holds = group.some(({ row }) => row.rule === 'block')
       ? 'block'
       : group.some(({ row }) => row.rule === 'pins')

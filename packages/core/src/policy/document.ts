@@ -66,6 +66,25 @@ export interface PinDocument {
   readonly warnings: readonly string[];
 }
 
+/** Rows, or what stands for them, by their patterns, in their order. */
+export function groupedByPattern<Row extends { readonly pattern: string }>(
+  rows: Iterable<Row>,
+): Map<string, Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const row of rows) {
+    const group = groups.get(row.pattern);
+    if (group === undefined) groups.set(row.pattern, [row]);
+    else group.push(row);
+  }
+  return groups;
+}
+
+/** The rows behind their keys, frozen, in the order that makes equal documents equal values. */
+export function inOrder<Row>(rows: ReadonlyMap<string, Row>): readonly Row[] {
+  const keys = [...rows.keys()].sort();
+  return Object.freeze(keys.map((key) => rows.get(key) as Row));
+}
+
 /** The key that identifies a row: pattern and label. */
 export function rowKey(row: { readonly pattern: string; readonly label?: string }): string {
   return row.label === undefined ? row.pattern : `${row.pattern}#${row.label}`;

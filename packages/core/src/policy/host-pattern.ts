@@ -67,9 +67,12 @@ export class HostPatternMap<Value> {
   // Names that have a key with a port, by kind and name: what to look for where the port is not known.
   readonly #withPort = new Set<string>();
 
-  set(pattern: HostPattern, value: Value): void {
-    this.#byText.set(pattern.text, value);
-    if (pattern.port !== undefined) this.#withPort.add(patternText(pattern.kind, pattern.name, undefined));
+  /** `text` is canonical: that of a parsed pattern. */
+  set(text: string, value: Value): void {
+    this.#byText.set(text, value);
+    if (!text.includes(':')) return;
+    const { kind, name, port } = parseHostPattern(text);
+    if (port !== undefined) this.#withPort.add(patternText(kind, name, undefined));
   }
 
   get(text: string): Value | undefined {

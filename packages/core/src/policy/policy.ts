@@ -1,6 +1,13 @@
 import { Pin } from '../pin/pin.js';
-import type { BadRow, EnforcementMode, PinDocument, PinEntry } from './document.js';
-import { HostPatternMap, parseHostPattern } from './host-pattern.js';
+import {
+  type BadRow,
+  type DocumentRow,
+  type EnforcementMode,
+  type PinDocument,
+  type PinEntry,
+  groupedByPattern,
+} from './document.js';
+import { HostPatternMap } from './host-pattern.js';
 
 /** What the document says of one pattern, made ready for look-ups. */
 export interface PinRule {
@@ -23,18 +30,18 @@ export type Rule =
 /** What governs a host. */
 export type Governing = Rule | { readonly kind: 'uncovered'; readonly needsPort: boolean };
 
-/** A document, indexed. Immutable. */
+/** A document, indexed. Immutable as seen from outside. */
 export class Policy {
   readonly document: PinDocument;
   /** Digests (base64) under `$revoked`, and the certificates (hex). */
   readonly revokedLeafKeys: ReadonlySet<string>;
   readonly revokedAnyKeys: ReadonlySet<string>;
   readonly revokedCertificates: ReadonlySet<string>;
-  readonly #rules: HostPatternMap<Rule>;
+  readonly #entries: HostPatternMap<Entry>;
 
   constructor(document: PinDocument) {
     this.document = document;
-    this.#rules = indexRules(document);
+    this.#entries = indexRows(document);
     const digests = (where: 'leaf' | 'any-certificate', subject: 'spki' | 'certificate'): Set<string> =>
       new Set(
         document.revoked
@@ -50,29 +57,36 @@ export class Policy {
 
   /** The most specific rule for a normalised host. */
   lookup(host: string, port: number | undefined): Governing {
-    const match = this.#rules.find(host, port);
-    return match.found ? match.value : { kind: 'uncovered', needsPort: match.needsPort };
+    const match = this.#entries.find(host, port);
+    return match.found ? ruleOf(match.value) : { kind: 'uncovered', needsPort: match.needsPort };
   }
 }
 
-function indexRules(document: PinDocument): HostPatternMap<Rule> {
-  const rules = new HostPatternMap<Rule>();
-  const groups = new Map<string, PinDocument['rows'][number][]>();
-  for (const row of document.rows) {
-    const group = groups.get(row.pattern);
-    if (group === undefined) groups.set(row.pattern, [row]);
-    else group.push(row);
-  }
-  for (const [pattern, rows] of groups) rules.set(parseHostPattern(pattern), ruleFrom(pattern, rows));
+/** The rows of one pattern; what they say is worked out when it is first asked for. */
+interface Entry {
+  readonly pattern: string;
+  readonly rows: readonly DocumentRow[];
+  readonly badRow?: BadRow;
+  rule?: Rule;
+}
+
+function indexRows(document: PinDocument): HostPatternMap<Entry> {
+  const entries = new HostPatternMap<Entry>();
+  for (const [pattern, rows] of groupedByPattern(document.rows)) entries.set(pattern, { pattern, rows });
   for (const badRow of document.badRows) {
     const { pattern } = badRow;
-    if (rules.get(pattern) === undefined)
-      rules.set(parseHostPattern(pattern), { kind: 'quarantined', pattern, badRow });
+    if (entries.get(pattern) === undefined) entries.set(pattern, { pattern, rows: [], badRow });
   }
-  return rules;
+  return entries;
 }
 
-function ruleFrom(pattern: string, rows: readonly PinDocument['rows'][number][]): Rule {
+function ruleOf(entry: Entry): Rule {
+  const { pattern, rows, badRow } = entry;
+  entry.rule ??= badRow === undefined ? ruleFrom(pattern, rows) : { kind: 'quarantined', pattern, badRow };
+  return entry.rule;
+}
+
+function ruleFrom(pattern: string, rows: readonly DocumentRow[]): Rule {
   // Kept rows can stand beside new ones; the stricter side holds here too.
   if (rows.some((row) => row.rule === 'block')) return { kind: 'block', pattern };
   if (rows.every((row) => row.rule === 'none')) return { kind: 'none', pattern };

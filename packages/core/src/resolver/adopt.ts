@@ -1,5 +1,12 @@
 import { PinDocumentError } from '../errors.js';
-import { type DocumentRow, type PinDocument, rowKey } from '../policy/document.js';
+import {
+  type DocumentRow,
+  inOrder,
+  type PinDocument,
+  type PinEntry,
+  rowKey,
+  groupedByPattern,
+} from '../policy/document.js';
 import type { RequiredHosts } from './required-hosts.js';
 
 /**
@@ -32,16 +39,11 @@ function keepLastGoodRows(next: PinDocument, previous: PinDocument | undefined):
     // Every row of the key is bad under labels that are new: the key as a whole keeps what it had.
     for (const row of previous.rows) if (row.pattern === pattern) rows.set(rowKey(row), kept(row, 'bad-row'));
   }
-  return withRowsOf(next, rows);
+  return Object.freeze({ ...next, rows: inOrder(rows) });
 }
 
 function kept(row: DocumentRow, why: NonNullable<DocumentRow['kept']>): DocumentRow {
   return Object.freeze({ ...row, kept: why });
-}
-
-function withRowsOf(document: PinDocument, rows: ReadonlyMap<string, DocumentRow>): PinDocument {
-  const sorted = [...rows].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, row]) => row);
-  return Object.freeze({ ...document, rows: Object.freeze(sorted) });
 }
 
 /** Rollback attack: who can write an old document back must not bring a removed pin back with it. */
@@ -78,12 +80,14 @@ export interface DocumentChange {
 
 /** Compares what is in force; `undefined` where nothing that decides a verdict is different. */
 export function compareDocuments(previous: PinDocument, next: PinDocument): DocumentChange | undefined {
-  const [before, after] = [byPattern(previous), byPattern(next)];
+  const [before, after] = [coverage(previous), coverage(next)];
   const added = [...after.keys()].filter((pattern) => !before.has(pattern));
   const removed = [...before.keys()].filter((pattern) => !after.has(pattern));
-  const changed = [...after]
-    .filter(([pattern, text]) => before.has(pattern) && before.get(pattern) !== text)
-    .map(([pattern]) => pattern);
+  const changed: string[] = [];
+  for (const [pattern, rows] of after) {
+    const rowsBefore = before.get(pattern);
+    if (rowsBefore !== undefined && !areSame(rowsBefore, rows, saysTheSame)) changed.push(pattern);
+  }
   const isSame =
     added.length + removed.length + changed.length === 0 &&
     JSON.stringify(previous.revoked) === JSON.stringify(next.revoked) &&
@@ -91,12 +95,26 @@ export function compareDocuments(previous: PinDocument, next: PinDocument): Docu
   return isSame ? undefined : Object.freeze({ added, removed, changed });
 }
 
-function byPattern(document: PinDocument): Map<string, string> {
-  const texts = new Map<string, string>();
-  const add = (pattern: string, part: unknown): void => {
-    texts.set(pattern, `${texts.get(pattern) ?? ''}${JSON.stringify(part)}`);
-  };
-  for (const { pattern, rule, pins, mode } of document.rows) add(pattern, [rule, pins, mode]);
-  for (const { pattern } of document.badRows) if (!texts.has(pattern)) add(pattern, 'quarantined');
-  return texts;
+/** The rows of each pattern; none where it is quarantined. */
+function coverage({ rows, badRows }: PinDocument): Map<string, readonly DocumentRow[]> {
+  const groups: Map<string, readonly DocumentRow[]> = groupedByPattern(rows);
+  for (const { pattern } of badRows) if (!groups.has(pattern)) groups.set(pattern, []);
+  return groups;
+}
+
+/** Whatever their labels are. */
+function saysTheSame(left: DocumentRow, right: DocumentRow): boolean {
+  return left.rule === right.rule && left.mode === right.mode && areSame(left.pins, right.pins, isSamePin);
+}
+
+function isSamePin(left: PinEntry, right: PinEntry): boolean {
+  return left.pin === right.pin && left.until === right.until && left.review === right.review;
+}
+
+function areSame<Item>(
+  left: readonly Item[],
+  right: readonly Item[],
+  isSame: (left: Item, right: Item) => boolean,
+): boolean {
+  return left.length === right.length && left.every((item, index) => isSame(item, right[index] as Item));
 }

@@ -4,7 +4,7 @@ import { expected } from '../internal/expected.js';
 import { printable } from '../internal/text.js';
 import type { EnforcementMode, PinEntry } from '../policy/document.js';
 import { HostSyntaxError, normaliseHost, parseTarget, type Target } from '../policy/host.js';
-import { HostPatternMap, parseHostPattern } from '../policy/host-pattern.js';
+import { HostPatternMap } from '../policy/host-pattern.js';
 import { type Governing, type PinRule, Policy } from '../policy/policy.js';
 import { DerError } from '../pin/der.js';
 import type { NodeCertificate } from '../verify/certificate.js';
@@ -105,9 +105,9 @@ export class Judgement {
     // Nobody asks: every host that no row covers is refused.
     if (this.#context.uncoveredHosts === 'reject') return;
     for (const { pattern, rule } of document.rows) {
-      if (rule !== 'none') this.#everCovered.set(parseHostPattern(pattern), true);
+      if (rule !== 'none') this.#everCovered.set(pattern, true);
     }
-    for (const { pattern } of document.badRows) this.#everCovered.set(parseHostPattern(pattern), true);
+    for (const { pattern } of document.badRows) this.#everCovered.set(pattern, true);
   }
 
   lookup(target: Target): Lookup {

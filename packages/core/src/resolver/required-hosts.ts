@@ -1,5 +1,12 @@
 import { PinDocumentError } from '../errors.js';
-import { type BadRow, type DocumentRow, type PinDocument, rowKey } from '../policy/document.js';
+import {
+  type BadRow,
+  type DocumentRow,
+  inOrder,
+  type PinDocument,
+  rowKey,
+  groupedByPattern,
+} from '../policy/document.js';
 import type { Target } from '../policy/host.js';
 import { parseHostPattern } from '../policy/host-pattern.js';
 import { type Governing, Policy } from '../policy/policy.js';
@@ -25,8 +32,8 @@ export class RequiredHosts {
     if (this.#targets.length === 0) return next;
     const policy = new Policy(next);
     const before = previous === undefined ? undefined : new Policy(previous);
-    const rows = rowsByPattern(next);
-    const rowsBefore = previous === undefined ? undefined : rowsByPattern(previous);
+    const rows = groupedByPattern(next.rows);
+    const rowsBefore = previous === undefined ? undefined : groupedByPattern(previous.rows);
     const badRows: BadRow[] = [];
     const found = new Map<string, readonly DocumentRow[]>();
     const ports = portsOf(next);
@@ -57,23 +64,13 @@ export class RequiredHosts {
     }
     for (const [pattern, pins] of found) this.#lastPins.set(pattern, pins);
     if (badRows.length === 0) return next;
-    const all = [...rows.values()].flat().sort((left, right) => (rowKey(left) < rowKey(right) ? -1 : 1));
+    const all = [...rows.values()].flat();
     return Object.freeze({
       ...next,
-      rows: Object.freeze(all),
+      rows: inOrder(new Map(all.map((row) => [rowKey(row), row]))),
       badRows: Object.freeze([...next.badRows, ...badRows]),
     });
   }
-}
-
-function rowsByPattern(document: PinDocument): Map<string, readonly DocumentRow[]> {
-  const groups = new Map<string, DocumentRow[]>();
-  for (const row of document.rows) {
-    const group = groups.get(row.pattern);
-    if (group === undefined) groups.set(row.pattern, [row]);
-    else group.push(row);
-  }
-  return groups;
 }
 
 /** A host that is required whatever the port is not to be unpinned by a row for one port either. */

@@ -60,7 +60,7 @@ describe('the pattern that governs', () => {
     fc.assert(
       fc.property(fc.uniqueArray(pattern, { maxLength: 12 }), name, port, (patterns, host, number) => {
         const map = new HostPatternMap<string>();
-        for (const each of patterns) map.set(parseHostPattern(each), each);
+        for (const each of patterns) map.set(parseHostPattern(each).text, each);
         const found = map.find(host, number);
         expect(found).to.deep.equal(searchNaively(patterns.map(parseHostPattern), host, number));
       }),
@@ -70,7 +70,8 @@ describe('the pattern that governs', () => {
 
   it('of an address is the address itself, or the catch-all', () => {
     const map = new HostPatternMap<string>();
-    for (const each of ['*.0.0.1x.test', '10.0.0.1', '[::1]:443', '*']) map.set(parseHostPattern(each), each);
+    for (const each of ['*.0.0.1x.test', '10.0.0.1', '[::1]:443', '*'])
+      map.set(parseHostPattern(each).text, each);
     expect(map.find('10.0.0.1', 443)).to.deep.equal({ found: true, value: '10.0.0.1' });
     expect(map.find('10.0.0.2', 443)).to.deep.equal({ found: true, value: '*' });
     expect(map.find('::1', 443)).to.deep.equal({ found: true, value: '[::1]:443' });
@@ -79,7 +80,7 @@ describe('the pattern that governs', () => {
 
   it('is found by its own text', () => {
     const map = new HostPatternMap<number>();
-    map.set(parseHostPattern('A.test:443'), 1);
+    map.set(parseHostPattern('A.test:443').text, 1);
     expect(map.get('a.test:443')).to.equal(1);
     expect(map.get('a.test')).to.equal(undefined);
   });

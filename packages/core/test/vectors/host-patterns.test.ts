@@ -78,7 +78,7 @@ describe('the vectors of host patterns', () => {
         const governing = policyOf(order).lookup(host, port);
         expect(governing.kind === 'uncovered' ? null : governing.pattern).to.equal(governs);
         const map = new HostPatternMap<string>();
-        for (const pattern of order) map.set(parseHostPattern(pattern), pattern);
+        for (const pattern of order) map.set(parseHostPattern(pattern).text, pattern);
         const found = map.find(host, port);
         expect(found.found ? found.value : null).to.equal(governs);
         expect(map.size).to.equal(patterns.length);
