@@ -68,17 +68,17 @@ export interface JudgementContext {
   ageText(): string;
 }
 
-interface Remembered {
-  readonly epoch: number;
-  readonly validUntil: number;
+interface Decision {
   readonly verdict: Verdict;
+  /** Epoch ms: until then the clock alone changes nothing. */
+  readonly validUntil: number;
 }
 
 /** Judges connections under the snapshot in force. Synchronous, no I/O. */
 export class Judgement {
   readonly #context: JudgementContext;
   readonly #links = new LinkCache();
-  readonly #remembered = new WeakMap<Evidence, Remembered>();
+  readonly #remembered = new WeakMap<Evidence, Decision & { readonly epoch: number }>();
   // Under `allow`, a row that was deleted or mistyped must not unpin its host: patterns that ever covered something.
   readonly #everCovered = new HostPatternMap<true>();
   #snapshot: Snapshot;
@@ -135,7 +135,8 @@ export class Judgement {
     } catch (error) {
       throw unreadable(host, target.port, error);
     }
-    return this.judge(evidence);
+    // Not remembered yet: most connections of most clients are never judged again.
+    return this.#judgeNow(evidence, this.#context.clock.now()).verdict;
   }
 
   /** The same question under the pins in force now. @throws PinError */
@@ -145,29 +146,29 @@ export class Judgement {
     // Age has no place among what is remembered: it is asked each time.
     const isCurrent = known !== undefined && known.epoch === this.#epoch && now <= known.validUntil;
     if (isCurrent && this.#isUsable()) return known.verdict;
+    const decision = this.#judgeNow(evidence, now);
+    this.#remembered.set(evidence, { epoch: this.#epoch, ...decision });
+    return decision.verdict;
+  }
+
+  #judgeNow(evidence: Evidence, now: number): Decision {
     const { host, port } = evidence;
-    let validUntil = Infinity;
-    let verdict: Verdict;
     try {
       this.#assertNotRevoked(evidence);
       try {
         this.#context.assertUsable();
-        const found = this.#decide(evidence, now);
-        verdict = found.verdict;
-        validUntil = found.validUntil;
+        return this.#decide(evidence, now);
       } catch (error) {
         const refusal = PinError.isPinError(error) ? error : unreadable(host, port, error);
         if (!this.#isReported(refusal, evidence)) throw refusal;
         const { revision } = this.#snapshot;
-        verdict = { outcome: 'reported', host, port, revision, evidence, error: refusal };
+        const verdict: Verdict = { outcome: 'reported', host, port, revision, evidence, error: refusal };
         // Looked at again soon: it may be about the clock.
-        validUntil = now + 1_000;
+        return { verdict, validUntil: now + 1_000 };
       }
     } catch (error) {
       throw PinError.isPinError(error) ? error : unreadable(host, port, error);
     }
-    this.#remembered.set(evidence, { epoch: this.#epoch, validUntil, verdict });
-    return verdict;
   }
 
   #isUsable(): boolean {
@@ -187,7 +188,7 @@ export class Judgement {
     throw this.#refuse('ERR_PIN_REVOKED', `the key of ${which} is under $revoked`, evidence);
   }
 
-  #decide(evidence: Evidence, now: number): { verdict: Verdict; validUntil: number } {
+  #decide(evidence: Evidence, now: number): Decision {
     const { host, port } = evidence;
     const { revision } = this.#snapshot;
     const governing = this.#policy.lookup(host, port);

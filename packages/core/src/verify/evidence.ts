@@ -15,8 +15,8 @@ export class Evidence {
   readonly port: number | undefined;
   /** DER of the certificates in the order in which Node showed them, leaf first. */
   readonly certificates: readonly Uint8Array[];
-  readonly #spkiDigests: (string | undefined)[] = [];
-  readonly #fingerprints: (string | undefined)[] = [];
+  #spkiDigests: (string | undefined)[] | undefined;
+  #fingerprints: (string | undefined)[] | undefined;
   #notAfter: number | undefined;
 
   constructor(host: string, port: number | undefined, certificate: NodeCertificate) {
@@ -28,11 +28,13 @@ export class Evidence {
 
   /** Base64 SHA-256 of the public key of the certificate at `index`. @throws DerError */
   spkiDigest(index: number): string {
+    this.#spkiDigests ??= [];
     return (this.#spkiDigests[index] ??= spkiDigest(this.certificate(index)));
   }
 
   /** Hexadecimal SHA-256 of the whole certificate at `index`. */
   fingerprint(index: number): string {
+    this.#fingerprints ??= [];
     return (this.#fingerprints[index] ??= sha256Hex(this.certificate(index)));
   }
 

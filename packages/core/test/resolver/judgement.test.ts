@@ -39,7 +39,9 @@ describe('a verdict', () => {
       revision: '1',
     });
     expect(evidence.certificates).to.have.length(3);
-    expect(resolver.judge(evidence)).to.equal(verdict);
+    const { evidence: judged, ...again } = resolver.judge(evidence);
+    expect(judged).to.equal(evidence);
+    expect(again).to.deep.equal(rest);
     expect(resolver.status().counters).to.include({ matches: 1, mismatches: 0 });
   });
 
