@@ -20,7 +20,7 @@ class MochaRunner {
 
   /** @param files - the tests, relative to the sandbox, which is the working directory of this process */
   constructor(files) {
-    this.#mocha = new Mocha({ timeout: 0, reporter: Silent });
+    this.#mocha = new Mocha({ timeout: 0, reporter: silent });
     this.#mocha.cleanReferencesAfterRun(false);
     for (const file of files) this.#mocha.addFile(join(process.cwd(), file));
     const runner = this;
@@ -96,7 +96,7 @@ function setBail(suite, bail) {
 }
 
 /** Mocha wants a reporter; Stryker's do the talking. */
-class Silent {}
+function silent() {}
 
 const createRunner = (options) => new MochaRunner(options.mochaFiles);
 createRunner.inject = ['options'];

@@ -113,6 +113,8 @@ function encodedPart(text: string): string {
   }
   const header = /^pin-sha256=("?)(.*)\1$/su.exec(text)?.[2];
   if (header !== undefined) return header;
+  // Before anything else is made of it: base64 may begin with the letters of an algorithm's name.
+  if (isDigest(text)) return text;
   const algorithm =
     /^(?:md5|sha-?1|sha-?224|sha-?384|sha-?512|sha3(?:-(?:224|256|384|512))?)(?=[/:=_-])/iu.exec(text)?.[0];
   if (algorithm !== undefined) throw unsupported(`${algorithm} is not supported`);

@@ -79,12 +79,14 @@ function split(key: string, value: string, place = ''): string[] {
   return value.split(/[ \t\r\n,;]+/u).filter((token) => token !== '');
 }
 
+const noPins: readonly PinEntry[] = Object.freeze([]);
+
 function readTokens(key: string, tokens: readonly string[]): RowValue {
   const [only] = tokens;
   if (only === undefined)
     throw invalid(key, 'the value is empty', undefined, 'a host that wants no pins says none');
   if (tokens.includes('none') || tokens.includes('block')) {
-    if (tokens.length === 1) return { rule: only as 'none' | 'block', pins: [] };
+    if (tokens.length === 1) return { rule: only as 'none' | 'block', pins: noPins };
     const index = tokens.findIndex((token) => token !== 'none' && token !== 'block');
     throw invalid(key, 'none and block stand alone', Math.max(index, 1), standsAlone);
   }
