@@ -7,6 +7,7 @@ import { sliceSpki } from '#src/pin/spki.js';
 import { type CertificateFacts, readCertificateFacts } from '#src/verify/certificate.js';
 import { certificateNames, derOf } from '../support/chains.js';
 import { mutatedBytes } from './arbitraries.js';
+import { mutatedElements } from './der-tree.js';
 import { type Property, property } from './property.js';
 
 const certificates: readonly Uint8Array[] = [
@@ -17,7 +18,8 @@ const certificates: readonly Uint8Array[] = [
 /** A certificate that was damaged; or none, so that the comparison itself is seen to work. */
 const damaged: fc.Arbitrary<Uint8Array> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom(...certificates) },
-  { weight: 30, arbitrary: mutatedBytes(fc.constantFrom(...certificates)) },
+  { weight: 10, arbitrary: mutatedBytes(fc.constantFrom(...certificates)) },
+  { weight: 20, arbitrary: mutatedElements(fc.constantFrom(...certificates)) },
 );
 
 function read(der: Uint8Array): X509Certificate | undefined {
