@@ -55,7 +55,7 @@ export class Pin {
    */
   static parse(text: string): Pin {
     // The usual case first: this runs for each pin of a document.
-    if (canonical.test(text) && !text.endsWith(digestOfNothing)) return new Pin('any', 'spki', text.slice(7));
+    if (Pin.isCanonical(text)) return new Pin('any', 'spki', text.slice(7));
     const typed = /^(leaf|ca):(.*)$/su.exec(text);
     const role = (typed?.[1] ?? 'any') as PinRole;
     const body = typed?.[2] ?? text;
@@ -76,6 +76,11 @@ export class Pin {
       return new Pin(role, 'spki', Buffer.from(digestFromHex(spki), 'hex').toString('base64'));
     }
     return new Pin(role, 'spki', digestFromBase64(encodedPart(body)));
+  }
+
+  /** Whether a text is the canonical one of a pin that has no role: {@link Pin.parse} reads it and writes it so. */
+  static isCanonical(text: string): boolean {
+    return canonical.test(text) && !text.endsWith(digestOfNothing);
   }
 
   /** The pin of a certificate's public key. @throws DerError where the bytes are no certificate */

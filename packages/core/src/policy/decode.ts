@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { messageWithoutCode, PinDocumentError } from '../errors.js';
 import { expected } from '../internal/expected.js';
 import { printable } from '../internal/text.js';
@@ -17,6 +18,12 @@ import { parseRowValue, type RowValue } from './row.js';
 /** Bytes of a document that are read at most, unless the caller says otherwise. */
 export const defaultMaxDocumentBytes: number = 1024 * 1024;
 
+/** How a document is decoded. */
+export interface DecodeOptions {
+  /** Bytes that are read at most. @defaultValue 1 MiB */
+  readonly maxDocumentBytes?: number;
+}
+
 /**
  * Turns what a store handed over into a document, or refuses it whole. The only place where untrusted JSON becomes a
  * value. A row with a bad value is set aside in `badRows` and takes no neighbour along.
@@ -24,10 +31,34 @@ export const defaultMaxDocumentBytes: number = 1024 * 1024;
  * @param raw - text, UTF-8 bytes, or an object that the store's API parsed (in which doubled keys cannot be seen)
  * @throws PinDocumentError
  */
-export function decodeDocument(
+export function decodeDocument(raw: string | Uint8Array | object, options: DecodeOptions = {}): PinDocument {
+  const steps = decodeSteps(raw, options);
+  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value;
+}
+
+/**
+ * The same, with a turn of the event loop after every thousand rows: a large document must not hold up the connections
+ * of the service that refreshes it.
+ *
+ * @throws PinDocumentError
+ */
+export async function decodeInTurns(
   raw: string | Uint8Array | object,
-  options: { readonly maxDocumentBytes?: number } = {},
-): PinDocument {
+  options: DecodeOptions = {},
+): Promise<PinDocument> {
+  const steps = decodeSteps(raw, options);
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done === true) return step.value;
+    await setImmediate();
+  }
+}
+
+const rowsInOneTurn = 1_000;
+
+function* decodeSteps(
+  raw: string | Uint8Array | object,
+  options: DecodeOptions,
+): Generator<undefined, PinDocument, undefined> {
   const limit = options.maxDocumentBytes ?? defaultMaxDocumentBytes;
   const value =
     typeof raw === 'string' || raw instanceof Uint8Array ? parseText(raw, limit) : checkedObject(raw, limit);
@@ -39,6 +70,7 @@ export function decodeDocument(
   const directiveKeys: string[] = [];
   for (const key of Object.keys(value)) {
     const rowValue: unknown = Reflect.get(value, key);
+    if (written.size % rowsInOneTurn === rowsInOneTurn - 1) yield;
     refuseOddKey(key);
     if (key.startsWith('$')) {
       directiveKeys.push(key);

@@ -16,6 +16,10 @@ export type RowValue = Pick<DocumentRow, 'rule' | 'pins'> & { readonly mode?: En
  * @throws PinDocumentError (`ERR_PIN_SYNTAX`, `ERR_PIN_ROW_INVALID`) that names key and token
  */
 export function parseRowValue(key: string, value: unknown): RowValue {
+  // The usual row of a large document: there is nothing to take apart.
+  if (typeof value === 'string' && Pin.isCanonical(value)) {
+    return { rule: 'pins', pins: Object.freeze([Object.freeze({ pin: value, role: 'any' as const })]) };
+  }
   return readTokens(key, tokensOf(key, value));
 }
 

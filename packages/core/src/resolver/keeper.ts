@@ -7,7 +7,7 @@ import {
 } from '../errors.js';
 import { foreignErrorLabel } from '../internal/foreign-error.js';
 import { durationText } from '../internal/text.js';
-import { decodeDocument } from '../policy/decode.js';
+import { decodeInTurns } from '../policy/decode.js';
 import type { BadRow, PinDocument, RevokedPin } from '../policy/document.js';
 import type { PinReadResult } from '../provider.js';
 import { adoptDocument, compareDocuments, refuseEnded, refuseRollback } from './adopt.js';
@@ -162,16 +162,17 @@ export class PinKeeper {
     }
     const { revision } = result;
     try {
-      const next = decodeDocument(result.document, { maxDocumentBytes });
+      const next = await decodeInTurns(result.document, { maxDocumentBytes });
+      this.assertOpen();
       refuseRollback(next, this.#generationFloor);
       if (this.health.state() !== 'expired') refuseEnded(next, clock.now());
       const document = adoptDocument(next, this.#snapshot.document, requiredHosts);
       const hasRotated = this.#adopt(document, revision, 'provider');
       return { outcome: hasRotated ? 'rotated' : 'unchanged', revision };
     } catch (error) {
-      return error instanceof PinDocumentError
+      return error instanceof PinDocumentError && !this.isClosed
         ? this.#rejected(error, revision)
-        : this.#failed(unusableAnswer(provider.name, error));
+        : this.#failed(PinError.isPinError(error) ? error : unusableAnswer(provider.name, error));
     }
   }
 
@@ -229,7 +230,8 @@ export class PinKeeper {
       const limits = { timeoutMs: readTimeoutMs, signal: this.#closing.signal, keepAlive: false };
       const result = await readOnce(fallback, undefined, limits, clock);
       if ('unchanged' in result || this.isClosed || this.health.state() !== 'expired') return;
-      const decoded = decodeDocument(result.document, { maxDocumentBytes });
+      const decoded = await decodeInTurns(result.document, { maxDocumentBytes });
+      if (this.isClosed || this.health.state() !== 'expired') return;
       refuseEnded(decoded, clock.now());
       // What was revoked in this process stays revoked, whatever the fallback has not heard of.
       const revoked = unitedRevocations(decoded, this.#snapshot.document);

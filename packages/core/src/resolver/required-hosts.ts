@@ -88,7 +88,8 @@ function opensPort(governing: Governing, last: Governing | undefined): boolean {
 }
 
 function portsOf(document: PinDocument): ReadonlySet<number> {
-  const ports = document.rows.map(({ pattern }) => parseHostPattern(pattern).port);
+  const patterns = document.rows.map(({ pattern }) => pattern).filter((pattern) => pattern.includes(':'));
+  const ports = patterns.map((pattern) => parseHostPattern(pattern).port);
   return new Set(ports.filter((port) => port !== undefined));
 }
 
