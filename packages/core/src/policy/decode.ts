@@ -88,6 +88,8 @@ function* decodeSteps(
       bad.set(identity, badRow(place, key, expected(error, PinDocumentError)));
     }
   }
+  // What follows sorts all of them.
+  if (written.size >= rowsInOneTurn) yield;
   // Like rows: in the order that makes equal documents equal values.
   for (const key of directiveKeys.sort()) readDirective(key, Reflect.get(value, key), directives);
   const warnings = settleContradictions(rows, bad, written);
