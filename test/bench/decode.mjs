@@ -29,7 +29,10 @@ const steps = [
   { title: 'adoptDocument, one required host', run: () => adoptDocument(document, before, required) },
   { title: 'compareDocuments', run: () => compareDocuments(before, document) },
   { title: 'new Policy', run: () => new Policy(document) },
-  { title: 'look-up of every host', run: () => document.rows.forEach(({ pattern }) => policy.lookup(pattern, 443)) },
+  {
+    title: 'look-up of every host',
+    run: () => document.rows.forEach(({ pattern }) => policy.lookup(pattern, 443)),
+  },
   { title: 'structuredClone of the snapshot', run: () => structuredClone(document) },
 ];
 const variants = [parse, control, decode, ...steps];
@@ -43,7 +46,9 @@ for (let round = -5; round < rounds; round += 1) {
 }
 
 async function inFreshProcess(what) {
-  const child = fork(new URL('support/first-refresh.mjs', import.meta.url), [what, String(hosts)], { execArgv: [] });
+  const child = fork(new URL('support/first-refresh.mjs', import.meta.url), [what, String(hosts)], {
+    execArgv: [],
+  });
   const [[answer]] = await Promise.all([once(child, 'message'), once(child, 'exit')]);
   return answer;
 }

@@ -106,6 +106,10 @@ console.log(
     '',
     `exact at 10,000 again: ${ratioText(controlRatio)}`,
     controlLine(controlRatio),
-    goalLine(`≥ 1 million a second at 10,000 patterns, hit or miss (slowest: ${millions(slowest)})`, slowest >= 1e6, controlRatio),
+    goalLine(
+      `≥ 1 million a second at 10,000 patterns, hit or miss (slowest: ${millions(slowest)})`,
+      slowest >= 1e6,
+      controlRatio,
+    ),
   ].join('\n'),
 );

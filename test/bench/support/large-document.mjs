@@ -12,5 +12,7 @@ export function largeDocument(hosts, salt = '') {
     const own = index % 100 === 0 ? salt : '';
     return `sha256/${createHash('sha256').update(`${index}${own}`).digest('base64')}`;
   };
-  return JSON.stringify(Object.fromEntries(Array.from({ length: hosts }, (_, index) => [hostOf(index), pin(index)])));
+  return JSON.stringify(
+    Object.fromEntries(Array.from({ length: hosts }, (_, index) => [hostOf(index), pin(index)])),
+  );
 }

@@ -3,8 +3,7 @@ import { readElement } from '#src/pin/der.js';
 
 /** DER as a tree, so that a change in the middle mends the lengths around it, as whoever mints a certificate does. */
 type Node = { readonly tag: number; readonly isLong: boolean } & (
-  | { readonly content: Buffer; readonly children?: undefined }
-  | { readonly children: readonly Node[] }
+  { readonly content: Buffer; readonly children?: undefined } | { readonly children: readonly Node[] }
 );
 
 const change = fc.record({
@@ -17,15 +16,13 @@ type Change = typeof change extends fc.Arbitrary<infer Value> ? Value : never;
 
 /** A certificate of which one or two elements are changed, lengths mended. */
 export function mutatedElements(certificates: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Array> {
-  return fc
-    .tuple(certificates, fc.array(change, { minLength: 1, maxLength: 2 }))
-    .map(([der, changes]) => {
-      let [root] = parse(der, 0, der.length);
-      for (const each of changes) {
-        if (root !== undefined) [root] = changed([root], { ...each, at: each.at % count([root]) });
-      }
-      return root === undefined ? Buffer.alloc(0) : write(root);
-    });
+  return fc.tuple(certificates, fc.array(change, { minLength: 1, maxLength: 2 })).map(([der, changes]) => {
+    let [root] = parse(der, 0, der.length);
+    for (const each of changes) {
+      if (root !== undefined) [root] = changed([root], { ...each, at: each.at % count([root]) });
+    }
+    return root === undefined ? Buffer.alloc(0) : write(root);
+  });
 }
 
 function parse(der: Uint8Array, start: number, end: number): Node[] {
@@ -67,7 +64,9 @@ function changed(nodes: readonly Node[], each: Change): Node[] {
     const below = { ...each, at: at - 1 };
     at -= size;
     if (isHere) return changedNode(node, nodes[index + 1], each);
-    return isBelow && node.children !== undefined ? [{ ...node, children: changed(node.children, below) }] : [node];
+    return isBelow && node.children !== undefined
+      ? [{ ...node, children: changed(node.children, below) }]
+      : [node];
   });
 }
 
