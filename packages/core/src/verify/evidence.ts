@@ -106,7 +106,7 @@ export class EvidenceCache {
 
 /** Tells most leaves of one host apart, so that a fleet with a key for each server has a place for each. */
 function roughly({ raw }: NodeCertificate): string {
-  return raw instanceof Uint8Array ? `${raw.length} ${raw.at(-1)} ${raw.at(-2)}` : '';
+  return raw instanceof Uint8Array ? `${raw[raw.length - 1]} ${raw[raw.length - 2]}` : '';
 }
 
 function byteLength({ certificates }: Evidence): number {
