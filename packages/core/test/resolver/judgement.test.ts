@@ -75,6 +75,16 @@ describe('a verdict', () => {
     expect(resolver.judge(evidence)).to.include({ outcome: 'match', chainIndex: 2 });
   });
 
+  it('goes by every byte: another certificate that ends like a known one is refused', async () => {
+    const { resolver } = await startResolver({ [host]: lone });
+    expect(resolver.verify({ host, port: 443 }, peer)).to.include({ outcome: 'match' });
+    const alike = derOf('key ec');
+    derOf('lone').copy(alike, alike.length - 8, derOf('lone').length - 8);
+    const impostor = nodeCertificate([alike]);
+    refusal(() => resolver.verify({ host, port: 443 }, impostor), 'ERR_PIN_MISMATCH');
+    expect(resolver.verify({ host, port: 443 }, peer)).to.include({ outcome: 'match' });
+  });
+
   it('for a connection that shows what another one showed does not outlive an edit or the clock', async () => {
     const row = `ca:${pinOf('root')} until=2027-06-30`;
     const { resolver, provider, clock } = await startResolver({ [host]: row }, { maxStaleMs: Infinity });
