@@ -99,7 +99,9 @@ async function dial(
       onSecure(socket);
       socket.end();
     });
-    socket.on('error', (error) => (failure ??= error));
+    socket.on('error', (error) => {
+      failure ??= error;
+    });
     // What the server says to a text that is no HTTP.
     socket.resume();
     socket.once('close', () => resolve({ isAccepted: isSecure, code: codeOf(failure) }));

@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import https, { type RequestOptions } from 'node:https';
 import { connect, type ConnectionOptions } from 'node:tls';
 import {
@@ -77,7 +78,7 @@ async function post(
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const request = https.request(
-      { method: 'POST', ...options, headers: { ...headers, ...options.headers } },
+      { method: 'POST', ...options, headers: { ...headers, ...(options.headers as OutgoingHttpHeaders) } },
       (response) => {
         response.resume().on('end', resolve);
       },
@@ -140,7 +141,8 @@ export const roads = {
 export type Road = keyof typeof roads;
 
 function tlsOptions({ server }: Site, pins: PinSource): ConnectionOptions {
-  return (pins as PinResolver).tlsOptions({ host, port: server.port }) as ConnectionOptions;
+  if (!('tlsOptions' in pins)) throw new TypeError('only a resolver has TLS options');
+  return (pins as PinResolver).tlsOptions({ host, port: server.port });
 }
 
 /** Without pins, whatever the certificate: shows that the server takes what it is sent. */
