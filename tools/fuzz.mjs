@@ -38,7 +38,7 @@ function fuzz({ name, check }, { runs, seed, path }, tell) {
     const details = check(path === undefined ? parameters : { ...parameters, path, endOnFailure: true });
     done += details.numRuns;
     if (details.failed) {
-      const again = `pnpm fuzz --only ${name} --seed ${details.seed} --path "${details.counterexamplePath}"`;
+      const again = `pnpm fuzz --only ${name} --seed=${details.seed} --path="${details.counterexamplePath}"`;
       return { done, details, again };
     }
     tell(done);

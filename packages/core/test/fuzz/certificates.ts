@@ -48,9 +48,9 @@ function exported(key: () => ReturnType<typeof createPublicKey>): string | undef
   }
 }
 
-/** Epoch ms of OpenSSL's text for a time; `undefined` where it is none. */
+/** Epoch ms of OpenSSL's text for a time; `undefined` where it is none, or a year that Date.parse reads its own way. */
 function instant(text: string): number | undefined {
-  const value = Date.parse(text);
+  const value = / [0-9]{4} GMT$/u.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(value) ? undefined : value;
 }
 
