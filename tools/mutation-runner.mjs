@@ -13,6 +13,9 @@ import {
 // What the instrumented code asks: which mutant is switched on, and whom it tells that it was reached.
 const instrumented = (globalThis[INSTRUMENTER_CONSTANTS.NAMESPACE] ??= {});
 
+// Tests with a time limit of their own, which instrumented code does not keep.
+const timed = /in good time$/;
+
 class MochaRunner {
   #mocha;
   #isLoaded = false;
@@ -38,6 +41,7 @@ class MochaRunner {
     if (coverageAnalysis === 'perTest') {
       this.#beforeEach = (title) => (instrumented.currentTestId = title);
     }
+    this.#choose(() => true);
     const result = await this.#run({ disableBail });
     this.#beforeEach = () => undefined;
     const isCounted = result.status === DryRunStatus.Complete && coverageAnalysis !== 'off';
@@ -48,7 +52,7 @@ class MochaRunner {
     instrumented.hitLimit = hitLimit;
     instrumented.hitCount = hitLimit === undefined ? undefined : 0;
     const titles = new Set(testFilter);
-    this.#mocha.grep({ test: (title) => testFilter === undefined || titles.has(title) });
+    this.#choose((title) => testFilter === undefined || titles.has(title));
     return toMutantRunResult(await this.#run({ disableBail, mutant: activeMutant.id, mutantActivation }));
   }
 
@@ -67,6 +71,10 @@ class MochaRunner {
     } catch (error) {
       return { status: DryRunStatus.Error, errorMessage: String(error?.stack ?? error) };
     }
+  }
+
+  #choose(isWanted) {
+    this.#mocha.grep({ test: (title) => isWanted(title) && !timed.test(title) });
   }
 
   /** One run; what became of each test, in Stryker's words. */
