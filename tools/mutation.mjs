@@ -28,7 +28,7 @@ async function testFiles() {
 
 /** The mutants of one folder, each with what became of it. */
 async function mutate(folder, mochaFiles, concurrency) {
-  const stryker = new Stryker({
+  const options = {
     testRunner: 'mocha',
     plugins: [join(root, 'tools/mutation-runner.mjs')],
     mochaFiles,
@@ -50,14 +50,14 @@ async function mutate(folder, mochaFiles, concurrency) {
     ],
     coverageAnalysis: 'perTest',
     concurrency,
-    reporters: ['clear-text'],
+    reporters: ['clear-text', 'progress-append-only'],
     clearTextReporter: { logTests: false, reportTests: false, reportScoreTable: false },
     tempDirName: '.cache/mutation',
     timeoutMS: 5_000,
     timeoutFactor: 2,
     logLevel: 'warn',
-  });
-  return stryker.runMutationTest();
+  };
+  return new Stryker(options).runMutationTest();
 }
 
 function scoreOf(mutants) {

@@ -33,7 +33,9 @@ export interface DecodeOptions {
  */
 export function decodeDocument(raw: string | Uint8Array | object, options: DecodeOptions = {}): PinDocument {
   const steps = decodeSteps(raw, options);
-  for (let step = steps.next(); ; step = steps.next()) if (step.done === true) return step.value;
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
 }
 
 /**
@@ -47,10 +49,12 @@ export async function decodeInTurns(
   options: DecodeOptions = {},
 ): Promise<PinDocument> {
   const steps = decodeSteps(raw, options);
-  for (let step = steps.next(); ; step = steps.next()) {
-    if (step.done === true) return step.value;
+  let step = steps.next();
+  while (step.done !== true) {
     await setImmediate();
+    step = steps.next();
   }
+  return step.value;
 }
 
 const rowsInOneTurn = 1_000;

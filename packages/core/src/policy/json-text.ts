@@ -96,13 +96,15 @@ function isFollowedByColon(text: string, start: number): boolean {
   return text[cursor] === ':';
 }
 
-/** `start` is the opening quote of a valid JSON string. */
+/** The closing quote; `start` is the opening one of a string in valid JSON. */
 function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1);
-  for (; end !== -1; end = text.indexOf('"', end + 1)) {
-    let slashes = 0;
-    while (text[end - 1 - slashes] === '\\') slashes += 1;
-    if (slashes % 2 === 0) return end;
-  }
-  return text.length;
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1);
+  return end;
+}
+
+function isEscaped(text: string, position: number): boolean {
+  let slashes = 0;
+  while (text[position - 1 - slashes] === '\\') slashes += 1;
+  return slashes % 2 === 1;
 }

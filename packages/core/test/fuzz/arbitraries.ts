@@ -13,7 +13,7 @@ export const canonicalPin: fc.Arbitrary<string> = fc
 /** Text with the characters in it that documents go wrong with. */
 export const nastyText: fc.Arbitrary<string> = fc.string({
   unit: fc.constantFrom(
-    ...'{}[]",:\\/#$ \n\t=+-_.;aA019%\'*',
+    ...Array.from('{}[]",:\\/#$ \n\t=+-_.;aA019%\'*'),
     '\u0000',
     '\u00a0',
     '\u200b',

@@ -3,9 +3,9 @@ import { properties, report } from './all.js';
 
 // A few runs of what `pnpm fuzz` does at length.
 describe('what is fuzzed', () => {
-  for (const { name, fact, runs, check } of properties) {
-    it(`${name}: ${fact}`, () => {
-      const details = check({ numRuns: runs });
+  for (const each of properties) {
+    it(`${each.name}: ${each.fact}`, () => {
+      const details = each.check({ numRuns: each.runs });
       expect(details.failed, report(details)).to.equal(false);
     });
   }

@@ -118,7 +118,7 @@ export const patternProperties: readonly Property[] = [
       fc.ipV4Extended(),
       fc.ipV6(),
       fc.string({
-        unit: fc.constantFrom(...'aB1.-_:[]%\u00fc\u00df\u3002\uff11\u212a\u0130'),
+        unit: fc.constantFrom(...Array.from('aB1.-_:[]%\u00fc\u00df\u3002\uff11\u212a\u0130')),
         maxLength: 30,
       }),
     ),

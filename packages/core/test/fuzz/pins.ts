@@ -90,7 +90,11 @@ export const pinProperties: readonly Property[] = [
       ),
       fc.tuple(role, nastyText).map(([written, text]) => written + text),
       fc.string({ unit: 'binary', maxLength: 80 }),
-      fc.string({ unit: fc.constantFrom(...'abcdef0123456789ABCDEF:'), minLength: 38, maxLength: 100 }),
+      fc.string({
+        unit: fc.constantFrom(...Array.from('abcdef0123456789ABCDEF:')),
+        minLength: 38,
+        maxLength: 100,
+      }),
       fc
         .tuple(
           fc.constantFrom('sha1/', 'md5/', 'sha256:', 'sha512-', 'SHA256/', 'sha3-256/', ''),
