@@ -55,7 +55,6 @@ async function mutate(folder, mochaFiles, concurrency) {
     tempDirName: '.cache/mutation',
     timeoutMS: 5_000,
     timeoutFactor: 2,
-    logLevel: 'warn',
   };
   return new Stryker(options).runMutationTest();
 }
