@@ -71,7 +71,7 @@ function canonicalIPv6(host: string, address: string): string {
 function refuseOddCharacters(host: string): void {
   const odd = /[^\p{L}\p{M}\p{N}._\-\u3002\uff0e\uff61]/u.exec(host)?.[0];
   if (odd === undefined) return;
-  const name = odd === ' ' ? 'a space' : `character U+${codePointHex(odd)}`;
+  const name = odd === ' ' ? 'a space, U+0020,' : `character U+${codePointHex(odd)}`;
   throw new HostSyntaxError(host, `${name} in a host name`);
 }
 
