@@ -9,9 +9,11 @@ import type { NodeCertificate } from '../verify/certificate.js';
 import type { Evidence } from '../verify/evidence.js';
 import { createServerIdentityCheck, type ServerIdentityCheck } from './check.js';
 import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } from './events.js';
+import { holdBackFailure } from './failed-start.js';
 import { assertPort, hostName, Judgement, type Lookup, readTarget, type Verdict } from './judgement.js';
 import { type KeeperContext, PinKeeper, type RefreshOutcome } from './keeper.js';
 import { isCurable } from './mismatch.js';
+import { momentOf } from './moment.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
 import { RequiredHosts } from './required-hosts.js';
 import type { Snapshot } from './snapshot.js';
@@ -81,12 +83,14 @@ export class PinResolver implements AsyncDisposable {
     });
     if (settings.onEvent !== undefined) events.add('*', settings.onEvent);
     const requiredHosts = new RequiredHosts(settings.requiredHosts);
+    const startedAt = momentOf(settings.clock);
     let started;
     try {
       started = await startSnapshot(settings, requiredHosts);
     } catch (error) {
       // Not waited for: what hangs in there must not keep the failure to itself.
       void closeProviders(settings);
+      await holdBackFailure(error, startedAt, settings);
       throw error;
     }
     const resolver = new PinResolver(started, { settings, events, warnings, requiredHosts });
