@@ -5,7 +5,7 @@ import {
   type PinDocument,
   type PinEntry,
   rowKey,
-  groupedByPattern,
+  rowsByPattern,
 } from '../policy/document.js';
 import type { RequiredHosts } from './required-hosts.js';
 
@@ -96,10 +96,11 @@ export function compareDocuments(previous: PinDocument, next: PinDocument): Docu
 }
 
 /** The rows of each pattern; none where it is quarantined. */
-function coverage({ rows, badRows }: PinDocument): Map<string, readonly DocumentRow[]> {
-  const groups: Map<string, readonly DocumentRow[]> = groupedByPattern(rows);
-  for (const { pattern } of badRows) if (!groups.has(pattern)) groups.set(pattern, []);
-  return groups;
+function coverage(document: PinDocument): ReadonlyMap<string, readonly DocumentRow[]> {
+  const rows = rowsByPattern(document);
+  const quarantined = document.badRows.filter(({ pattern }) => !rows.has(pattern));
+  if (quarantined.length === 0) return rows;
+  return new Map([...rows, ...quarantined.map(({ pattern }) => [pattern, []] as const)]);
 }
 
 /** Whatever their labels are. */

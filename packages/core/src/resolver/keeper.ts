@@ -8,7 +8,7 @@ import {
 import { foreignErrorLabel } from '../internal/foreign-error.js';
 import { durationText } from '../internal/text.js';
 import { sha256Hex } from '../pin/spki.js';
-import { decodeDocument } from '../policy/decode.js';
+import { decodeInTurns } from '../policy/decode.js';
 import type { BadRow, PinDocument, RevokedPin } from '../policy/document.js';
 import type { PinReadResult } from '../provider.js';
 import { publish } from '../observe/channels.js';
@@ -271,14 +271,16 @@ export class PinKeeper {
     )
       return this.#rejected(refused.error, revision);
     try {
-      const next = decodeDocument(result.document, { maxDocumentBytes });
+      const next = await decodeInTurns(result.document, { maxDocumentBytes });
+      this.assertOpen();
       refuseRollback(next, this.#generationFloor);
       if (this.health.state() !== 'expired') refuseEnded(next, clock.now());
       const document = adoptDocument(next, this.#snapshot.document, requiredHosts);
       const hasRotated = this.#adopt(document, revision, askedAt);
       return { outcome: hasRotated ? 'rotated' : 'unchanged', revision };
     } catch (error) {
-      if (!(error instanceof PinDocumentError)) return this.#failed(unusableAnswer(provider.name, error));
+      if (!(error instanceof PinDocumentError) || this.isClosed)
+        return this.#failed(PinError.isPinError(error) ? error : unusableAnswer(provider.name, error));
       this.#refused = { revision, error, digest: digestOf(result.document) };
       return this.#rejected(error, revision);
     }
@@ -349,7 +351,8 @@ export class PinKeeper {
       const limits = { timeoutMs: readTimeoutMs, signal: this.#closing.signal, keepAlive: false };
       const result = await readOnce(fallback, undefined, limits, clock);
       if ('unchanged' in result || this.isClosed || this.health.state() !== 'expired') return;
-      const decoded = decodeDocument(result.document, { maxDocumentBytes });
+      const decoded = await decodeInTurns(result.document, { maxDocumentBytes });
+      if (this.isClosed || this.health.state() !== 'expired') return;
       refuseEnded(decoded, clock.now());
       // What was revoked in this process stays revoked, whatever the fallback has not heard of.
       const revoked = unitedRevocations(decoded, this.#snapshot.document);

@@ -1,7 +1,7 @@
 import { messageWithoutCode, PinDocumentError, PinError, PinProviderError } from '../errors.js';
 import type { Clock } from '../internal/clock.js';
 import { durationText } from '../internal/text.js';
-import { decodeDocument } from '../policy/decode.js';
+import { decodeInTurns } from '../policy/decode.js';
 import type { PinProvider } from '../provider.js';
 import { adoptDocument } from './adopt.js';
 import { type Moment, momentOf } from './moment.js';
@@ -101,7 +101,7 @@ async function readSnapshot(
   }
   const { revision } = result;
   try {
-    const decoded = decodeDocument(result.document, { maxDocumentBytes });
+    const decoded = await decodeInTurns(result.document, { maxDocumentBytes });
     const document = adoptDocument(decoded, undefined, requiredHosts);
     const snapshot = snapshotOf(document, revision, { source, provider, fetchedAt: clock.now() });
     return { snapshot, confirmedAt };
