@@ -15,8 +15,8 @@ interface RequestInternals {
   socket: Duplex | null;
 }
 
-function internalsOf(request: ClientRequest): RequestInternals {
-  return request as unknown as RequestInternals;
+function internalsOf(request: object): RequestInternals {
+  return request as RequestInternals;
 }
 
 /** Ends a request that got no connection as Node does: 'error' (its own "socket hang up" where there is none), 'close'. */
