@@ -20,7 +20,7 @@ function internalsOf(request: object): RequestInternals {
 }
 
 /** Ends a request that got no connection as Node does: 'error' (its own "socket hang up" where there is none), 'close'. */
-export function endRequest(request: ClientRequest, error?: Error): void {
+function endRequest(request: ClientRequest, error?: Error): void {
   // Node's own methods: those on the instance may be in the middle of calling us.
   ClientRequest.prototype.destroy.call(request, error);
   internalsOf(ClientRequest.prototype).onSocket.call(request, null);
