@@ -30,6 +30,7 @@ export class Pace {
   readonly #random: () => number;
   #failures = 0;
   #isPaused = false;
+  #isDenied = false;
 
   constructor(intervalMs: number, random: () => number) {
     this.#intervalMs = intervalMs;
@@ -51,15 +52,23 @@ export class Pace {
     return this.#isPaused;
   }
 
+  /** A person may have mended what access was denied for, and asks: the pause is over for him. */
+  get isClosedToAll(): boolean {
+    return this.#isPaused && !this.#isDenied;
+  }
+
   /** Takes note of a read, and says how long to wait for the next one. */
   delayAfterMs(outcome: ReadOutcome): number {
     if (!outcome.failed) {
       this.#failures = 0;
       this.#isPaused = false;
+      this.#isDenied = false;
       return this.#jitteredIntervalMs();
     }
-    this.#failures += 1;
     const { isDenied = false, retryAfterMs = 0 } = outcome;
+    this.#failures += 1;
+    // A denial without a time that was asked for; the breaker counts outages.
+    this.#isDenied = isDenied && retryAfterMs === 0;
     this.#isPaused = this.isOpen || isDenied || retryAfterMs > 0;
     // What a store asks for is honoured within reason: an answer of a hundred years must not end the refresh.
     return Math.max(

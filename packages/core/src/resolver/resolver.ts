@@ -222,7 +222,7 @@ export class PinResolver implements AsyncDisposable {
 
   /**
    * Reads the provider now, or joins the read that is under way; within a second after a read that brought nothing new it
-   * waits for that second. A store that is being left alone (the breaker is open, access was denied, it has asked for
+   * waits for that second. A store that is being left alone (the breaker is open, or it has asked for
    * time) is not read: the outcome is then the last failure, and `status().nextRefreshAt` tells when it is read next.
    * Never rejects for a failed read.
    *
