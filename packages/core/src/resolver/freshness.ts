@@ -14,12 +14,13 @@ export class Freshness {
   #confirmedAt: number;
   #confirmedMonotonic: number;
 
-  constructor(clock: Clock, staleAfterMs: number, maxStaleMs: number) {
+  /** `ageMs`: how long ago the first pins were confirmed. */
+  constructor(clock: Clock, staleAfterMs: number, maxStaleMs: number, ageMs = 0) {
     this.#clock = clock;
     this.#staleAfterMs = staleAfterMs;
     this.#maxStaleMs = maxStaleMs;
-    this.#confirmedAt = clock.now();
-    this.#confirmedMonotonic = clock.monotonic();
+    this.#confirmedAt = clock.now() - ageMs;
+    this.#confirmedMonotonic = clock.monotonic() - ageMs;
   }
 
   /** The provider has just said that the pins in force are its current ones. */

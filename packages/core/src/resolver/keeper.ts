@@ -8,12 +8,13 @@ import {
 import { foreignErrorLabel } from '../internal/foreign-error.js';
 import { durationText } from '../internal/text.js';
 import { decodeDocument } from '../policy/decode.js';
-import type { BadRow, PinDocument, RevokedPin } from '../policy/document.js';
+import type { BadRow, PinDocument } from '../policy/document.js';
 import type { PinReadResult } from '../provider.js';
-import { adoptDocument, compareDocuments, refuseEnded, refuseRollback } from './adopt.js';
+import { adoptDocument, compareDocuments, refuseEnded, refuseRollback, withRevocationsOf } from './adopt.js';
 import { type PinEventHub, snapshotEvent } from './events.js';
 import { Freshness } from './freshness.js';
 import { Health } from './health.js';
+import { describeRecalled, type LastKnownGood } from './last-known-good.js';
 import type { ResolverSettings } from './options.js';
 import { readOnce } from './reader.js';
 import { RefreshLoop } from './refresh-loop.js';
@@ -39,6 +40,8 @@ export interface KeeperContext {
   readonly events: PinEventHub;
   readonly warnings: Warnings;
   readonly requiredHosts: RequiredHosts;
+  /** Where the last good document is written down. */
+  readonly lastKnownGood: LastKnownGood | undefined;
   /** Puts a snapshot in force, before anybody hears of it. */
   readonly use: (snapshot: Snapshot) => void;
 }
@@ -55,13 +58,13 @@ export class PinKeeper {
   #generationFloor: number | undefined;
   #isFallingBack = false;
 
-  constructor(snapshot: Snapshot, context: KeeperContext) {
+  constructor({ snapshot, generationFloor, ageMs }: StartedSnapshot, context: KeeperContext) {
     const { settings, events, warnings } = context;
     const { name, clock, refreshIntervalMs, readTimeoutMs, maxStaleMs, random } = settings;
     this.#context = context;
     this.#snapshot = snapshot;
-    this.#generationFloor = snapshot.source === 'provider' ? snapshot.generation : undefined;
-    this.freshness = new Freshness(clock, 2 * refreshIntervalMs + readTimeoutMs, maxStaleMs);
+    this.#generationFloor = generationFloor;
+    this.freshness = new Freshness(clock, 2 * refreshIntervalMs + readTimeoutMs, maxStaleMs, ageMs);
     const { freshness } = this;
     this.health = new Health({
       resolver: name,
@@ -89,15 +92,21 @@ export class PinKeeper {
   }
 
   /** Tells of the start, and lets the refresh begin. */
-  begin(failure: StartedSnapshot['failure']): void {
+  begin({ failure, raw }: StartedSnapshot): void {
     const { settings, events, warnings } = this.#context;
     if (settings.mode === 'report') {
       warnings.say('PINVAULT_REPORT_MODE', 'start', 'mode is report: mismatches are told, not refused');
     }
-    if (failure !== undefined) this.health.failed(failure);
+    if (failure instanceof PinDocumentError) this.#rejected(failure, 'unknown');
+    else if (failure !== undefined) this.health.failed(failure);
     const snapshot = this.#snapshot;
+    if (raw !== undefined) this.#context.lastKnownGood?.keep(raw, snapshot);
+    const why = failure === undefined ? '' : `: ${failure.message}`;
+    if (snapshot.source === 'last-known-good') {
+      const text = `${describeRecalled(snapshot, this.freshness.ageMs())}${why}`;
+      warnings.say('PINVAULT_LAST_KNOWN_GOOD', 'start', text);
+    }
     if (snapshot.source === 'fallback') {
-      const why = failure === undefined ? '' : `: ${failure.message}`;
       warnings.say(
         'PINVAULT_FALLBACK',
         'start',
@@ -108,7 +117,8 @@ export class PinKeeper {
     this.#tellReviews();
     events.emit(snapshotEvent('ready', this.#about(), {}));
     this.health.tell();
-    this.loop.schedule(failure === undefined ? { failed: false } : failedRead(failure));
+    const isAnswered = failure === undefined || failure instanceof PinDocumentError;
+    this.loop.schedule(isAnswered ? { failed: false } : failedRead(failure));
   }
 
   /** Ends refresh and whatever read is under way. */
@@ -157,6 +167,7 @@ export class PinKeeper {
     }
     if ('unchanged' in result) {
       this.health.confirmed();
+      this.#context.lastKnownGood?.confirmed();
       this.#tellReviews();
       return { outcome: 'unchanged', revision: this.#snapshot.revision };
     }
@@ -166,7 +177,11 @@ export class PinKeeper {
       refuseRollback(next, this.#generationFloor);
       if (this.health.state() !== 'expired') refuseEnded(next, clock.now());
       const document = adoptDocument(next, this.#snapshot.document, requiredHosts);
+      const before = this.#snapshot;
       const hasRotated = this.#adopt(document, revision, 'provider');
+      const isSame = !hasRotated && before.source === 'provider' && before.revision === revision;
+      if (isSame) this.#context.lastKnownGood?.confirmed();
+      else this.#context.lastKnownGood?.keep(result.document, this.#snapshot);
       return { outcome: hasRotated ? 'rotated' : 'unchanged', revision };
     } catch (error) {
       return error instanceof PinDocumentError
@@ -232,12 +247,8 @@ export class PinKeeper {
       const decoded = decodeDocument(result.document, { maxDocumentBytes });
       refuseEnded(decoded, clock.now());
       // What was revoked in this process stays revoked, whatever the fallback has not heard of.
-      const revoked = unitedRevocations(decoded, this.#snapshot.document);
-      const document = adoptDocument(
-        Object.freeze({ ...decoded, revoked }),
-        undefined,
-        this.#context.requiredHosts,
-      );
+      const united = withRevocationsOf(decoded, this.#snapshot.document);
+      const document = adoptDocument(united, undefined, this.#context.requiredHosts);
       warnings.say(
         'PINVAULT_FALLBACK',
         'expired',
@@ -256,7 +267,7 @@ export class PinKeeper {
   /** Two editors with one number: legal, but somebody should know. */
   #tellSameGeneration({ generation }: PinDocument, revision: string, source: SnapshotSource): void {
     const previous = this.#snapshot;
-    const isComparable = source === 'provider' && previous.source === 'provider';
+    const isComparable = source === 'provider' && previous.source !== 'fallback';
     if (generation === undefined || !isComparable || generation !== previous.generation) return;
     const text = `other content under the same $generation ${generation}`;
     this.#context.warnings.say('PINVAULT_DOCUMENT', `generation ${revision}`, text);
@@ -304,16 +315,6 @@ export class PinKeeper {
 
 function badRowIdentity(row: BadRow): string {
   return `${row.key} ${row.message}`;
-}
-
-/** The revocations of both documents, each once. */
-function unitedRevocations(...documents: readonly PinDocument[]): readonly RevokedPin[] {
-  const united = new Map<string, RevokedPin>();
-  for (const revoked of documents.flatMap((document) => document.revoked)) {
-    const identity = `${revoked.where} ${revoked.pin}`;
-    if (!united.has(identity)) united.set(identity, revoked);
-  }
-  return Object.freeze([...united.values()]);
 }
 
 /** Not the document's fault, nor foreseen: a failed read like any other, so that the next one comes. */

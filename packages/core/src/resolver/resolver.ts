@@ -10,10 +10,11 @@ import { createServerIdentityCheck, type ServerIdentityCheck } from './check.js'
 import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } from './events.js';
 import { assertPort, hostName, Judgement, type Lookup, readTarget, type Verdict } from './judgement.js';
 import { type KeeperContext, PinKeeper, type RefreshOutcome } from './keeper.js';
+import { LastKnownGood, nothingRecalled, type Recalled } from './last-known-good.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
 import { RequiredHosts } from './required-hosts.js';
 import type { Snapshot } from './snapshot.js';
-import { startSnapshot } from './start.js';
+import { type StartedSnapshot, startSnapshot } from './start.js';
 import type { ResolverStatus } from './status.js';
 import { Warnings } from './warnings.js';
 
@@ -41,18 +42,25 @@ export class PinResolver implements AsyncDisposable {
   readonly #settings: ResolverSettings;
   readonly #events: PinEventHub;
   readonly #keeper: PinKeeper;
+  readonly #lastKnownGood: LastKnownGood | undefined;
   readonly #judgement: Judgement;
   readonly #counters = { matches: 0, mismatches: 0, reported: 0, unpinned: 0 };
 
-  private constructor(snapshot: Snapshot, context: Omit<KeeperContext, 'use'>) {
-    const { settings, events } = context;
+  private constructor(
+    started: StartedSnapshot,
+    { everCovered }: Recalled,
+    context: Omit<KeeperContext, 'use'>,
+  ) {
+    const { settings, events, lastKnownGood } = context;
     this.name = settings.name;
     this.#settings = settings;
     this.#events = events;
-    const keeper = new PinKeeper(snapshot, { ...context, use: (next) => this.#judgement.use(next) });
+    this.#lastKnownGood = lastKnownGood;
+    const keeper = new PinKeeper(started, { ...context, use: (next) => this.#judgement.use(next) });
     this.#keeper = keeper;
-    this.#judgement = new Judgement(snapshot, {
+    this.#judgement = new Judgement(started.snapshot, {
       mode: settings.mode,
+      everCovered,
       uncoveredHosts: settings.uncoveredHosts,
       clock: settings.clock,
       assertUsable: () => keeper.assertUsable(),
@@ -78,16 +86,20 @@ export class PinResolver implements AsyncDisposable {
     });
     if (settings.onEvent !== undefined) events.add('*', settings.onEvent);
     const requiredHosts = new RequiredHosts(settings.requiredHosts);
+    const lastKnownGood = createLastKnownGood(settings, warnings);
+    let recalled: Recalled = nothingRecalled;
     let started;
     try {
-      started = await startSnapshot(settings, requiredHosts);
+      if (lastKnownGood !== undefined) recalled = await lastKnownGood.recall(requiredHosts);
+      started = await startSnapshot(settings, requiredHosts, recalled);
     } catch (error) {
       // Not waited for: what hangs in there must not keep the failure to itself.
       void closeProviders(settings);
       throw error;
     }
-    const resolver = new PinResolver(started.snapshot, { settings, events, warnings, requiredHosts });
-    resolver.#keeper.begin(started.failure);
+    const context = { settings, events, warnings, requiredHosts, lastKnownGood };
+    const resolver = new PinResolver(started, recalled, context);
+    resolver.#keeper.begin(started);
     return resolver;
   }
 
@@ -214,6 +226,7 @@ export class PinResolver implements AsyncDisposable {
       nextRefreshAt: loop.nextAt ?? null,
       ...(lastError === undefined ? {} : { lastError }),
       ...(lastRejected === undefined ? {} : { lastRejected }),
+      ...(this.#lastKnownGood === undefined ? {} : { lastKnownGood: this.#lastKnownGood.status }),
       quarantined: document.badRows,
       hosts: [...new Set(document.rows.map((row) => row.pattern))],
       counters: { ...counters, ...this.#counters },
@@ -261,7 +274,7 @@ export class PinResolver implements AsyncDisposable {
     this.#keeper.stop();
     this.#events.emit({ type: 'close', resolver: this.name, at: this.#settings.clock.now() });
     this.#events.clear();
-    await closeProviders(this.#settings);
+    await closeProviders(this.#settings, this.#lastKnownGood);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -280,9 +293,18 @@ export class PinResolver implements AsyncDisposable {
   }
 }
 
+function createLastKnownGood(settings: ResolverSettings, warnings: Warnings): LastKnownGood | undefined {
+  const { lastKnownGood } = settings;
+  return lastKnownGood && new LastKnownGood({ ...settings, lastKnownGood }, warnings);
+}
+
 /** Whatever a provider does when it is closed, be it a throw that is no rejection or nothing at all, is its own affair. */
-async function closeProviders({ provider, fallback, clock, readTimeoutMs }: ResolverSettings): Promise<void> {
-  const closed = Promise.allSettled([provider, fallback].map(async (each) => each?.close?.()));
+async function closeProviders(
+  { provider, fallback, clock, readTimeoutMs }: ResolverSettings,
+  lastKnownGood?: LastKnownGood,
+): Promise<void> {
+  const ends = [provider, fallback].map(async (each) => each?.close?.());
+  const closed = Promise.allSettled([...ends, lastKnownGood?.settled()]);
   let timer: ClockTimer | undefined;
   const waited = new Promise<void>((resolve) => {
     timer = clock.after(readTimeoutMs, resolve);
