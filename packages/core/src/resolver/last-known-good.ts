@@ -66,6 +66,9 @@ export class LastKnownGood {
   #record: LastKnownGoodRecord | undefined;
   #written: LastKnownGoodRecord | undefined;
   #writtenAt: number | undefined;
+  // The confirmation that the last write was asked for.
+  #wantedAt = 0;
+  #hasFailed = false;
   #problem: string | undefined;
   #writing: Promise<void> | undefined;
 
@@ -139,7 +142,7 @@ export class LastKnownGood {
     const confirmedAt = clock.now();
     this.#record = { ...this.#record, confirmedAt };
     const everyMs = Math.min(confirmationEveryMs, maxStaleMs / 10);
-    if (Math.abs(confirmedAt - (this.#written?.confirmedAt ?? 0)) >= everyMs) this.#write();
+    if (this.#hasFailed || Math.abs(confirmedAt - this.#wantedAt) >= everyMs) this.#write();
   }
 
   /** Resolves when nothing is being written any more. */
@@ -148,6 +151,7 @@ export class LastKnownGood {
   }
 
   #write(): void {
+    this.#wantedAt = this.#record?.confirmedAt ?? 0;
     this.#writing ??= this.#writeLatest().finally(() => {
       this.#writing = undefined;
     });
@@ -161,9 +165,11 @@ export class LastKnownGood {
         this.#written = record;
         this.#writtenAt = this.#settings.clock.now();
         this.#problem = undefined;
+        this.#hasFailed = false;
         this.#warnings.forget(/^PINVAULT_LAST_KNOWN_GOOD$/u);
       } catch (error) {
         // Tried again with the next confirmation.
+        this.#hasFailed = true;
         this.#fail('could not be written', error);
         return;
       }
