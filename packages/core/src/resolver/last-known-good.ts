@@ -106,7 +106,7 @@ export class LastKnownGood {
     try {
       await Promise.race([prepareDirectory(lastKnownGood.directory), deadline]).catch((error: unknown) => {
         const unsafe = error instanceof RefusedCopy && error.message !== 'could not be read in time';
-        throw unsafe ? invalidOption('lastKnownGood.directory', error.message) : error;
+        throw unsafe ? unsafeDirectory(lastKnownGood.directory, error) : error;
       });
       const record = await Promise.race([this.#read(), deadline]);
       return record === undefined ? nothingRecalled : this.#recalled(record, requiredHosts);
@@ -251,6 +251,14 @@ export class LastKnownGood {
     this.#warnings.say('PINVAULT_LAST_KNOWN_GOOD', this.#problem, text);
     return problem;
   }
+}
+
+/** It may come from either: the front door knows, and the person who reads this has set only one. */
+function unsafeDirectory(directory: string, { message }: RefusedCopy): TypeError {
+  return invalidOption(
+    'lastKnownGood.directory',
+    `(PINVAULT_LAST_KNOWN_GOOD) ${printable(directory)} ${message}`,
+  );
 }
 
 function diskProblem(error: unknown): string {

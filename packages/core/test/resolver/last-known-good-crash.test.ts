@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdir, readFile, rename } from 'node:fs/promises';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { openRecord } from '#src/resolver/last-known-good-record.js';
@@ -69,12 +69,30 @@ describe('a process that is killed while it writes the last known good pins', ()
     expect(Math.max(...found)).to.be.greaterThan(1);
   });
 
+  it('lives on with the last document where the disk is full, and the old copy stays', async function () {
+    if (process.platform === 'win32') return this.skip();
+    this.timeout(20_000);
+    await once(begin('end'), 'exit');
+    // No file may grow beyond nothing: what a full disk is to a write.
+    const limited = `trap '' XFSZ; ulimit -f 0; exec "$0" "$1"`;
+    const env = { ...process.env, PINVAULT_TEST_DIRECTORY: folder.path, PINVAULT_TEST_STEP: 'full' };
+    const running = spawn('bash', ['-c', limited, process.execPath, child.pathname], {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    running.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const [code] = (await once(running, 'close')) as [number | null];
+    expect([code, output]).to.deep.equal([0, 'writing\ncould not be written: EFBIG, 3\n']);
+    expect(await numberInForce()).to.equal(3);
+    expect(await litter()).to.equal(0);
+  });
+
   it('the tests themselves would see a copy that is written in place', async () => {
     await once(begin('end'), 'exit');
     const [name = ''] = await readdir(folder.path);
     const whole = await readFile(join(folder.path, name));
     await rename(join(folder.path, name), join(folder.path, 'gone'));
-    const { writeFile } = await import('node:fs/promises');
     await writeFile(join(folder.path, name), whole.subarray(0, whole.length / 2));
     let caught: unknown;
     await numberInForce().catch((error: unknown) => (caught = error));

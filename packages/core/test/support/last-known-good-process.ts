@@ -75,9 +75,12 @@ async function written(number: number): Promise<void> {
 const last = step === 'never' ? 5_000 : 3;
 for (let number = 2; number <= last; number += 1) {
   // A step is about one write; the others are killed in the middle of many.
-  if (step !== 'never') await written(number - 1);
+  if (step !== 'never' && step !== 'full') await written(number - 1);
   provider.update(documentOf(number), String(number));
   await resolver.refresh();
   await new Promise((resolve) => setTimeout(resolve, 2));
 }
 await resolver.close();
+process.stdout.write(
+  `${resolver.status().lastKnownGood?.problem ?? 'written'}, ${resolver.status().revision}\n`,
+);
