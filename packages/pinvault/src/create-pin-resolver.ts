@@ -5,7 +5,8 @@ import { chooseLastKnownGood, type LastKnownGoodChoice } from './last-known-good
 import { chooseProvider, type ProviderChoice } from './providers.js';
 
 /** Options of {@link createPinResolver}. Code beats environment. */
-export interface CreatePinResolverOptions extends Omit<ResolverOptions, 'fallback' | 'lastKnownGood'>, ProviderChoice {
+export interface CreatePinResolverOptions
+  extends Omit<ResolverOptions, 'fallback' | 'lastKnownGood'>, ProviderChoice {
   /**
    * The document while the provider cannot be reached at the start; never `fresh`, and never for a missing secret, a
    * malformed document or a wrong configuration.

@@ -121,6 +121,18 @@ export class PinKeeper {
     this.loop.schedule(isAnswered ? { failed: false } : failedRead(failure));
   }
 
+  /** Lets the store say when it has changed, where it can. */
+  watch(onChange: (revision?: string) => void): void {
+    const { settings, warnings } = this.#context;
+    try {
+      settings.provider.watch?.(onChange, { signal: this.#closing.signal });
+    } catch (error) {
+      // The reads at the interval go on.
+      const text = `${settings.provider.name} cannot be watched: ${foreignErrorLabel(error)}`;
+      warnings.say('PINVAULT_LISTENER', 'watch', text);
+    }
+  }
+
   /** Ends refresh and whatever read is under way. */
   stop(): void {
     this.loop.stop();

@@ -100,6 +100,7 @@ export class PinResolver implements AsyncDisposable {
     const context = { settings, events, warnings, requiredHosts, lastKnownGood };
     const resolver = new PinResolver(started, recalled, context);
     resolver.#keeper.begin(started);
+    resolver.#keeper.watch((revision) => resolver.notify(revision));
     return resolver;
   }
 
