@@ -127,7 +127,7 @@ async function signature(path: string): Promise<string> {
   }
 }
 
-/** Every directory in which an entry decides where the path leads: that of the file, that of each link, and those above. */
+/** Every directory in which an entry decides where the path leads: that of the file, and that of each link. */
 async function watchPoints(path: string): Promise<WatchPoints> {
   const points = new Map<string, Set<string>>();
   const add = (entry: string): void => {
@@ -141,7 +141,6 @@ async function watchPoints(path: string): Promise<WatchPoints> {
     const { existing, target } = await firstLink(rest);
     if (target === undefined) {
       add(existing);
-      add(dirname(existing));
       return points;
     }
     add(existing);

@@ -16,6 +16,9 @@ import { typesOf } from '../support/resolvers.js';
 
 const text = (index: number): string => JSON.stringify({ [host]: pinOf('lone'), [`h${index}.test`]: 'none' });
 
+// What takes longer was found by looking, which comes every 5 s, and not by watching.
+const beforeTheNextLookMs = 4_500;
+
 describe('a pin file that changes', function () {
   this.timeout(20_000);
   const folder = folderOfEachTest();
@@ -36,7 +39,7 @@ describe('a pin file that changes', function () {
 
   /** The rows of this number are in force, and on the way there nothing was refused. */
   async function follows(index: number): Promise<void> {
-    await until(() => resolver?.status().hosts.includes(`h${index}.test`) === true, 15_000);
+    await until(() => resolver?.status().hosts.includes(`h${index}.test`) === true, beforeTheNextLookMs);
     expect(typesOf(events)).not.to.include.members(['documentRejected']);
     expect(typesOf(events)).not.to.include.members(['refreshError']);
   }
@@ -227,7 +230,8 @@ describe('the watch of a file', function () {
     // It has never been read.
     await until(() => changes === 1);
     for (let index = 0; index < 200; index += 1) await writeFile(join(folder.path, `other-${index}`), 'x');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    // Longer than the gap after which it would tell.
+    await new Promise((resolve) => setTimeout(resolve, 1_300));
     expect(changes).to.equal(1);
   });
 
