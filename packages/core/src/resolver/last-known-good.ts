@@ -119,7 +119,7 @@ export class LastKnownGood {
   }
 
   /** The provider's document took effect: writes it down, in the background. Never throws. */
-  keep(raw: string | Uint8Array | object, snapshot: Snapshot): void {
+  keep(raw: string | Uint8Array | object, snapshot: Snapshot, confirmedAt: number): void {
     const { document, revision, generation, fetchedAt } = snapshot;
     this.#everCovered = withPatterns(this.#everCovered, document);
     this.#record = {
@@ -129,17 +129,16 @@ export class LastKnownGood {
       keptRows: keptRowsOf(document),
       ...(generation === undefined ? {} : { generationFloor: generation }),
       fetchedAt,
-      confirmedAt: this.#settings.clock.now(),
+      confirmedAt,
       everCovered: [...this.#everCovered],
     };
     this.#write();
   }
 
   /** The provider said that nothing has changed: written down once in a while, so that the copy does not age. */
-  confirmed(): void {
+  confirmed(confirmedAt: number): void {
     if (this.#record === undefined) return;
-    const { clock, maxStaleMs } = this.#settings;
-    const confirmedAt = clock.now();
+    const { maxStaleMs } = this.#settings;
     this.#record = { ...this.#record, confirmedAt };
     const everyMs = Math.min(confirmationEveryMs, maxStaleMs / 10);
     if (this.#hasFailed || Math.abs(confirmedAt - this.#wantedAt) >= everyMs) this.#write();

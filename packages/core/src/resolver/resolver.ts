@@ -14,7 +14,7 @@ import { LastKnownGood, nothingRecalled, type Recalled } from './last-known-good
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
 import { RequiredHosts } from './required-hosts.js';
 import type { Snapshot } from './snapshot.js';
-import { type StartedSnapshot, startSnapshot } from './start.js';
+import { startSnapshot, type StartedSnapshot } from './start.js';
 import type { ResolverStatus } from './status.js';
 import { Warnings } from './warnings.js';
 
@@ -25,9 +25,6 @@ export interface PinnedTlsOptions {
   /** Present and undefined: an `https.Agent` that was made with these options resumes no session of its own. */
   session: undefined;
 }
-
-/** Longest wait of {@link PinResolver.ensureFresh} for one read, in ms. */
-const ensureFreshTimeoutMs = 2_000;
 
 /**
  * Keeps the pins of one document current and judges connections under them.
@@ -176,35 +173,46 @@ export class PinResolver implements AsyncDisposable {
 
   /**
    * Waits, 2 s at most, for one read where the last confirmation is older than the interval: after a serverless thaw.
+   * While the store is being left alone after failed reads there is nothing to wait for.
+   *
    * @throws PinResolverError
    */
   async ensureFresh(): Promise<void> {
     this.#keeper.assertOpen();
-    if (this.#keeper.freshness.ageMs() > this.#settings.refreshIntervalMs) {
-      let timer: { cancel(): void } | undefined;
-      const waited = new Promise<void>((resolve) => {
-        timer = this.#settings.clock.after(ensureFreshTimeoutMs, resolve, true);
-      });
-      await Promise.race([this.#keeper.loop.run(), waited]);
-      timer?.cancel();
-    }
+    await this.#keeper.whenFresh();
     this.#keeper.assertUsable();
   }
 
-  /** Reads the provider now, or joins the read that is under way. Never rejects for a failed read. @throws PinResolverError */
-  async refresh(): Promise<RefreshOutcome> {
-    this.#keeper.assertOpen();
-    return this.#keeper.loop.run();
+  /**
+   * What a request to this target has to wait for before it may use or open a connection; `undefined` where nothing: for
+   * agents. After a suspension of the process that is one read, 2 s at most, once; then the pins in force decide. Never
+   * throws. Costs two looks at the clock while the pins are fresh.
+   */
+  prepare(_target: Target): Promise<void> | undefined {
+    return this.#keeper.isClosed ? undefined : this.#keeper.prepare();
   }
 
   /**
-   * Something changed in the store, says a push bridge: reads now, and once more where a read was under way already.
-   * Costs nothing where the revision is already in force.
+   * Reads the provider now, or joins the read that is under way; within a second after a read that brought nothing new it
+   * waits for that second. A store that is being left alone (the breaker is open, access was denied, it has asked for
+   * time) is not read: the outcome is then the last failure, and `status().nextRefreshAt` tells when it is read next.
+   * Never rejects for a failed read.
+   *
+   * @throws PinResolverError (`ERR_RESOLVER_CLOSED`)
+   */
+  async refresh(): Promise<RefreshOutcome> {
+    this.#keeper.assertOpen();
+    return (await this.#keeper.loop.ask()) ?? this.#keeper.whyLeftAlone();
+  }
+
+  /**
+   * Something changed in the store, says a push bridge: reads now, a second after the last read at the earliest, and once
+   * more where a read was under way already, so that a burst makes two reads. Costs nothing where the revision is in
+   * force, or is known to be refused.
    */
   notify(revision?: string): void {
-    if (this.#keeper.isClosed || (revision !== undefined && revision === this.#keeper.snapshot.revision))
-      return;
-    this.#keeper.loop.runAnew();
+    if (!this.#keeper.isClosed && (revision === undefined || !this.#keeper.knows(revision)))
+      this.#keeper.loop.push();
   }
 
   /** How the resolver stands, as plain data. */
@@ -225,6 +233,7 @@ export class PinResolver implements AsyncDisposable {
       ageMs: Math.round(freshness.ageMs()),
       expiresAt: Number.isFinite(expiresAt) ? expiresAt : null,
       nextRefreshAt: loop.nextAt ?? null,
+      breaker: loop.breaker,
       ...(lastError === undefined ? {} : { lastError }),
       ...(lastRejected === undefined ? {} : { lastRejected }),
       ...(this.#lastKnownGood === undefined ? {} : { lastKnownGood: this.#lastKnownGood.status }),

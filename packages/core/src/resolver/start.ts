@@ -1,4 +1,10 @@
-import { messageWithoutCode, PinDocumentError, PinError, PinProviderError } from '../errors.js';
+import {
+  messageWithoutCode,
+  PinDocumentError,
+  PinError,
+  type PinErrorCode,
+  PinProviderError,
+} from '../errors.js';
 import type { Clock } from '../internal/clock.js';
 import { durationText } from '../internal/text.js';
 import { decodeDocument } from '../policy/decode.js';
@@ -6,6 +12,7 @@ import type { PinDocument } from '../policy/document.js';
 import type { PinProvider } from '../provider.js';
 import { adoptDocument, refuseEnded, refuseRollback, withRevocationsOf } from './adopt.js';
 import type { Recalled } from './last-known-good.js';
+import { type Moment, momentOf } from './moment.js';
 import type { ResolverSettings } from './options.js';
 import { isOutage, mayServeLastKnownGood } from './outage.js';
 import { readOnce } from './reader.js';
@@ -15,17 +22,17 @@ import { describeSource, type Snapshot, snapshotOf, type SnapshotSource } from '
 /** The first snapshot; `failure` is why it is not the provider's. */
 export interface StartedSnapshot {
   readonly snapshot: Snapshot;
+  /** When the store was asked for what is in the snapshot: age counts from then. */
+  readonly confirmedAt: Moment;
   /** The document as the provider handed it over, where it is the provider's. */
   readonly raw?: string | Uint8Array | object;
   readonly failure?: PinError;
   /** No document may have a lower `$generation`. */
   readonly generationFloor?: number | undefined;
-  /** How long ago the pins were confirmed, where that was before this process began. */
-  readonly ageMs?: number;
 }
 
-// With a fallback at hand, a store that fails so often in a row is taken to be away.
-const attemptsBeforeFallback = 3;
+// With something else at hand, a store that fails so often in a row is taken to be away.
+const attemptsBeforeSubstitutes = 3;
 
 /**
  * Reads the first document: repeats what may pass until `startupTimeoutMs`, then takes what is next in line.
@@ -41,39 +48,63 @@ export async function startSnapshot(
   requiredHosts: RequiredHosts,
   recalled: Recalled,
 ): Promise<StartedSnapshot> {
-  const { provider, fallback, clock, startupTimeoutMs } = settings;
+  const { provider, clock, startupTimeoutMs, random } = settings;
   const startedAt = clock.monotonic();
   const remainingMs = (): number => startupTimeoutMs - (clock.monotonic() - startedAt);
-  // The fallback is read within the same deadline.
-  const reservedMs = fallback === undefined ? 0 : Math.min(1_000, startupTimeoutMs / 4);
-  const read = (from: PinProvider, source: SnapshotSource, budgetMs: number): Promise<StartedSnapshot> =>
-    readSnapshot(from, source, { settings, requiredHosts, recalled, budgetMs });
-  const hasOther = fallback !== undefined || recalled.pins !== undefined;
+  const first = { settings, requiredHosts, recalled };
+  const substitutes = substitutesFor(first);
+  // They are read within the same deadline.
+  const reservedMs = substitutes.length === 0 ? 0 : Math.min(1_000, startupTimeoutMs / 4);
   let failure: PinError | undefined;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await read(provider, 'provider', remainingMs() - reservedMs);
+      return await readSnapshot(provider, 'provider', { ...first, budgetMs: remainingMs() - reservedMs });
     } catch (error) {
       if (!(error instanceof PinError)) throw error;
       failure = error;
     }
     if (!isOutage(failure.code)) break;
-    if (hasOther && attempt >= attemptsBeforeFallback) break;
+    if (substitutes.length > 0 && attempt >= attemptsBeforeSubstitutes) break;
     const asked = failure instanceof PinProviderError ? (failure.retryAfterMs ?? 0) : 0;
-    const pauseMs = Math.max(asked, 200 * 2 ** Math.min(attempt - 1, 4));
+    // Up to a half comes off, so that instances that were deployed together do not come back together.
+    const pauseMs = Math.max(asked, 200 * 2 ** Math.min(attempt - 1, 4) * (1 - 0.5 * random()));
     if (remainingMs() - reservedMs - pauseMs < 50) break;
     await pause(clock, pauseMs);
   }
-  const { pins, generationFloor } = recalled;
-  if (pins !== undefined && mayServeLastKnownGood(failure.code)) {
-    const from = { source: 'last-known-good', provider, fetchedAt: pins.fetchedAt } as const;
-    const snapshot = snapshotOf(pins.document, pins.revision, from);
-    return { snapshot, failure, generationFloor, ageMs: pins.ageMs };
+  for (const { serves, take } of substitutes) {
+    if (serves(failure.code)) return { ...(await take(Math.max(remainingMs(), reservedMs))), failure };
   }
-  const mayFallBack = isOutage(failure.code) || failure.code === 'ERR_PROVIDER_DENIED';
-  if (fallback === undefined || !mayFallBack) throw explain(failure, settings, recalled);
-  const { snapshot } = await read(fallback, 'fallback', Math.max(remainingMs(), reservedMs));
-  return { snapshot, failure, generationFloor };
+  throw explain(failure, settings, recalled);
+}
+
+/** What serves while the provider cannot. */
+interface Substitute {
+  serves(code: PinErrorCode): boolean;
+  take(budgetMs: number): Promise<StartedSnapshot>;
+}
+
+/** In the order of their precedence. */
+function substitutesFor(first: Omit<FirstRead, 'budgetMs'>): readonly Substitute[] {
+  const { settings, recalled } = first;
+  const { provider, fallback, clock } = settings;
+  const { pins, generationFloor } = recalled;
+  const substitutes: Substitute[] = [];
+  if (pins !== undefined) {
+    const { document, revision, fetchedAt, ageMs } = pins;
+    const snapshot = snapshotOf(document, revision, { source: 'last-known-good', provider, fetchedAt });
+    const confirmedAt = { wall: clock.now() - ageMs, monotonic: clock.monotonic() - ageMs };
+    substitutes.push({
+      serves: mayServeLastKnownGood,
+      take: async () => ({ snapshot, confirmedAt, generationFloor }),
+    });
+  }
+  if (fallback !== undefined) {
+    substitutes.push({
+      serves: (code) => isOutage(code) || code === 'ERR_PROVIDER_DENIED',
+      take: (budgetMs) => readSnapshot(fallback, 'fallback', { ...first, budgetMs }),
+    });
+  }
+  return substitutes;
 }
 
 interface FirstRead {
@@ -94,6 +125,7 @@ async function readSnapshot(
     signal: new AbortController().signal,
     keepAlive: true,
   };
+  const confirmedAt = momentOf(clock);
   const result = await readOnce(provider, undefined, limits, clock);
   if ('unchanged' in result) {
     throw unexpectedlyUnchanged(provider);
@@ -103,15 +135,19 @@ async function readSnapshot(
     snapshotOf(document, revision, { source, provider, fetchedAt: clock.now() });
   try {
     const decoded = decodeDocument(raw, { maxDocumentBytes });
+    const { pins, generationFloor } = recalled;
     if (source === 'fallback') {
       const document = adoptDocument(decoded, undefined, requiredHosts);
-      return { snapshot: snapshot(withRevocationsOf(document, recalled.document)) };
+      return {
+        snapshot: snapshot(withRevocationsOf(document, recalled.document)),
+        confirmedAt,
+        generationFloor,
+      };
     }
-    const { pins, generationFloor } = recalled;
     refuseRollback(decoded, generationFloor, 'the last known good one on disk');
     if (pins !== undefined) refuseEnded(decoded, clock.now());
     const document = adoptDocument(decoded, pins?.document, requiredHosts);
-    return { snapshot: snapshot(document), raw, generationFloor: document.generation };
+    return { snapshot: snapshot(document), confirmedAt, raw, generationFloor: document.generation };
   } catch (error) {
     // Nobody has seen a document yet, so its error says where it lies.
     const where = describeSource({ provider: provider.name, location: provider.location });
