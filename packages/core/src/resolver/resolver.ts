@@ -2,6 +2,7 @@ import { PinError } from '../errors.js';
 import { foreignErrorLabel } from '../internal/foreign-error.js';
 import type { ClockTimer } from '../internal/clock.js';
 import { durationText } from '../internal/text.js';
+import { publish, type VerdictMessage } from '../observe/channels.js';
 import type { Target } from '../policy/host.js';
 import type { PinProvider } from '../provider.js';
 import type { NodeCertificate } from '../verify/certificate.js';
@@ -11,6 +12,7 @@ import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } 
 import { assertPort, hostName, Judgement, type Lookup, readTarget, type Verdict } from './judgement.js';
 import { type KeeperContext, PinKeeper, type RefreshOutcome } from './keeper.js';
 import { LastKnownGood, nothingRecalled, type Recalled } from './last-known-good.js';
+import { isCurable } from './mismatch.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
 import { RequiredHosts } from './required-hosts.js';
 import type { Snapshot } from './snapshot.js';
@@ -41,6 +43,10 @@ export class PinResolver implements AsyncDisposable {
   readonly #keeper: PinKeeper;
   readonly #lastKnownGood: LastKnownGood | undefined;
   readonly #judgement: Judgement;
+  readonly #refusals = new WeakMap<
+    Error,
+    { readonly snapshot: Snapshot; readonly read: Promise<unknown> | undefined }
+  >();
   readonly #counters = { matches: 0, mismatches: 0, reported: 0, unpinned: 0 };
 
   private constructor(
@@ -128,7 +134,9 @@ export class PinResolver implements AsyncDisposable {
       verdict = this.#judgement.verify(target, certificate);
     } catch (error) {
       this.#counters.mismatches += 1;
+      this.#publishVerdict(target, 'refused', error);
       if (PinError.isPinError(error)) this.#tellMismatch(hostName(target.host), error, true);
+      this.#refreshAfter(error);
       throw error;
     }
     if (verdict.outcome === 'match') this.#counters.matches += 1;
@@ -136,8 +144,29 @@ export class PinResolver implements AsyncDisposable {
     else {
       this.#counters.reported += 1;
       this.#tellMismatch(verdict.host, verdict.error, false);
+      this.#refreshAfter(verdict.error);
     }
+    this.#publishVerdict(
+      verdict,
+      verdict.outcome,
+      verdict.outcome === 'reported' ? verdict.error : undefined,
+    );
     return verdict;
+  }
+
+  /**
+   * Whether the pins in force, once the read has ended that a refused handshake has started or joined, accept the very
+   * chain that was refused with this error: an agent may then dial once more. `undefined` where no read is to be had, so
+   * that nobody waits in vain: reads fail, or mismatches have had theirs in the last 10 to 30 s. Waits 2 s at most, never
+   * rejects. The handshake itself stays refused.
+   */
+  recheck(refusal: Error): Promise<boolean> | undefined {
+    const refused = this.#refusals.get(refusal);
+    const evidence = this.#judgement.evidenceOf(refusal);
+    if (refused === undefined || evidence === undefined || this.#keeper.isClosed) return undefined;
+    const { read, snapshot } = refused;
+    if (read === undefined && snapshot === this.snapshot) return undefined;
+    return this.#acceptsAfter(read ?? Promise.resolve(), evidence);
   }
 
   /** The same question about a connection that was verified earlier, under the pins in force now. @throws PinError */
@@ -289,6 +318,34 @@ export class PinResolver implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** The pins that a mismatch lacks may be in the store already. */
+  #refreshAfter(error: unknown): void {
+    if (!isCurable(error) || this.#keeper.isClosed) return;
+    const { snapshot } = this;
+    this.#refusals.set(error, { snapshot, read: this.#keeper.readAfterMismatch() });
+  }
+
+  async #acceptsAfter(read: Promise<unknown>, evidence: Evidence): Promise<boolean> {
+    await this.#keeper.waitFor(read);
+    try {
+      this.#judgement.judge(evidence);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #publishVerdict(target: Target, outcome: VerdictMessage['outcome'], error: unknown): void {
+    publish('verdict', () => ({
+      resolver: this.name,
+      at: this.#settings.clock.now(),
+      host: hostName(target.host),
+      port: target.port,
+      outcome,
+      ...(error instanceof Error && 'code' in error ? { code: String(error.code) } : {}),
+    }));
   }
 
   #tellMismatch(host: string, error: PinError, enforced: boolean): void {
