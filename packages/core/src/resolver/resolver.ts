@@ -9,10 +9,12 @@ import type { NodeCertificate } from '../verify/certificate.js';
 import type { Evidence } from '../verify/evidence.js';
 import { createServerIdentityCheck, type ServerIdentityCheck } from './check.js';
 import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } from './events.js';
+import { holdBackFailure } from './failed-start.js';
 import { assertPort, hostName, Judgement, type Lookup, readTarget, type Verdict } from './judgement.js';
 import { type KeeperContext, PinKeeper, type RefreshOutcome } from './keeper.js';
 import { LastKnownGood, nothingRecalled, type Recalled } from './last-known-good.js';
 import { isCurable } from './mismatch.js';
+import { momentOf } from './moment.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
 import { RequiredHosts } from './required-hosts.js';
 import type { Snapshot } from './snapshot.js';
@@ -91,6 +93,7 @@ export class PinResolver implements AsyncDisposable {
     const requiredHosts = new RequiredHosts(settings.requiredHosts);
     const lastKnownGood = createLastKnownGood(settings, warnings);
     let recalled: Recalled = nothingRecalled;
+    const startedAt = momentOf(settings.clock);
     let started;
     try {
       if (lastKnownGood !== undefined) recalled = await lastKnownGood.recall(requiredHosts);
@@ -98,6 +101,7 @@ export class PinResolver implements AsyncDisposable {
     } catch (error) {
       // Not waited for: what hangs in there must not keep the failure to itself.
       void closeProviders(settings);
+      await holdBackFailure(error, startedAt, settings);
       throw error;
     }
     const context = { settings, events, warnings, requiredHosts, lastKnownGood };
