@@ -10,7 +10,7 @@ import {
 } from '#src/errors.js';
 import type { ResolverOptions } from '#src/resolver/options.js';
 import { checked, expectInvalidOption, rejectionOf } from '../support/errors.js';
-import { host, lonePeer, pinOf, testTime } from '../support/chains.js';
+import { host, lonePeer, peerCertificate, pinOf, testTime } from '../support/chains.js';
 import { FakeClock } from '../support/fake-clock.js';
 import { folderOfEachTest, until } from '../support/folder.js';
 import { TestProvider } from '../support/providers.js';
@@ -99,7 +99,11 @@ describe('the last known good pins', () => {
       expect(resolver.status().ageMs).to.be.within(3_600_000, 3_601_000);
       expect(resolver.snapshot).to.include({ provider: 'memory', fetchedAt: testTime });
       expect(resolver.checkServerIdentity(host, lonePeer('lone'))).to.equal(undefined);
-      checked(resolver.checkServerIdentity(host, lonePeer('leaf')), PinMismatchError, 'ERR_PIN_MISMATCH');
+      checked(
+        resolver.checkServerIdentity(host, peerCertificate('with root')),
+        PinMismatchError,
+        'ERR_PIN_MISMATCH',
+      );
       expect(typesOf(events)).to.include.members(['refreshError', 'ready', 'stale']);
     });
   }
