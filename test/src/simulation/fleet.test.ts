@@ -6,9 +6,9 @@ const options = {
   instances: 1_000,
   intervalSeconds: 30,
   outageFrom: 120,
-  outageUntil: 300,
-  pushAt: 450,
-  until: 540,
+  outageUntil: 260,
+  pushAt: 580,
+  until: 660,
   seed: 1,
 };
 

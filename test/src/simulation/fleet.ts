@@ -27,7 +27,7 @@ export interface FleetReads {
 const microtasks = 60;
 
 async function settle(): Promise<void> {
-  for (let turn = 0; turn < microtasks; turn += 1) await undefined;
+  for (let turn = 0; turn < microtasks; turn += 1) await Promise.resolve();
 }
 
 /**

@@ -137,13 +137,13 @@ export class OutageScene {
 
   /** What waits by the clock, as a held request does, gets its time: no more than the machine takes meanwhile. */
   async #whileTimePasses<Value>(promise: Promise<Value>): Promise<Value> {
-    let isDone = false;
-    const done = (): void => void (isDone = true);
+    const state = { isDone: false };
+    const done = (): void => void (state.isDone = true);
     promise.then(done, done);
-    for (let before = performance.now(); !isDone;) {
+    for (let before = performance.now(); !state.isDone;) {
       await new Promise((resolve) => setTimeout(resolve, 1));
       const now = performance.now();
-      if (!isDone) await this.clock.advance(now - before);
+      if (!state.isDone) await this.clock.advance(now - before);
       before = now;
     }
     return promise;

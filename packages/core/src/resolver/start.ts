@@ -71,8 +71,9 @@ export async function startSnapshot(
     if (remainingMs() - reservedMs - pauseMs < 50) break;
     await pause(clock, pauseMs);
   }
-  for (const { serves, take } of substitutes) {
-    if (serves(failure.code)) return { ...(await take(Math.max(remainingMs(), reservedMs))), failure };
+  for (const substitute of substitutes) {
+    if (!substitute.serves(failure.code)) continue;
+    return { ...(await substitute.take(Math.max(remainingMs(), reservedMs))), failure };
   }
   throw explain(failure, settings, recalled);
 }

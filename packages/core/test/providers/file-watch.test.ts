@@ -154,7 +154,9 @@ describe('a pin file that changes', function () {
     const first = await provider.read({ signal });
     await writeFile(path(), text(1));
     const ends = new AbortController();
-    await new Promise<void>((resolve) => void provider.watch?.(() => resolve(), { signal: ends.signal }));
+    await new Promise<void>((resolve) => {
+      provider.watch?.(() => resolve(), { signal: ends.signal });
+    });
     ends.abort();
     expect((await provider.read({ signal })).revision).not.to.equal(first.revision);
   });
@@ -269,9 +271,9 @@ describe('the watch of a file', function () {
   it('looks every 5 s where nothing can be watched', async () => {
     const real = fs.watch;
     // What a machine without free watches answers; the limit is the machine's, and not for a test to exhaust.
-    fs.watch = (() => {
+    fs.watch = () => {
       throw Object.assign(new Error('no space left for watchers'), { code: 'ENOSPC' });
-    }) as never;
+    };
     syncBuiltinESMExports();
     try {
       await writeFile(join(folder.path, 'pins.json'), 'x');

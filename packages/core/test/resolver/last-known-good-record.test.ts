@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { decodeDocument } from '#src/policy/decode.js';
 import { adoptDocument } from '#src/resolver/adopt.js';
 import {
@@ -94,7 +94,7 @@ describe('the record of the last known good pins', () => {
     })) {
       for (const value of values) {
         const sealed = sealedText(JSON.stringify({ ...record, [name]: value }));
-        expect(() => openRecord(sealed, undefined), `${name} ${String(value)}`).to.throw(RefusedCopy);
+        expect(() => openRecord(sealed, undefined), `${name} ${JSON.stringify(value)}`).to.throw(RefusedCopy);
       }
     }
     expect(() => openRecord(sealedText('null'), undefined)).to.throw(RefusedCopy);

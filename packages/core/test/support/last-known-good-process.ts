@@ -27,21 +27,25 @@ fs.open = async (...parameters: Parameters<typeof open>): Promise<FileHandle> =>
   }
   writes += 1;
   dieAt('open');
-  const { writeFile, sync, close } = handle;
+  const [writeFile, sync, close] = [
+    handle.writeFile.bind(handle),
+    handle.sync.bind(handle),
+    handle.close.bind(handle),
+  ];
   handle.writeFile = async (data) => {
     if (step === 'half' && writes === 3) {
       await handle.write((data as Buffer).subarray(0, (data as Buffer).length / 2));
       dieAt('half');
     }
-    await writeFile.call(handle, data);
+    await writeFile(data);
     dieAt('write');
   };
   handle.sync = async () => {
-    await sync.call(handle);
+    await sync();
     dieAt('sync');
   };
   handle.close = async () => {
-    await close.call(handle);
+    await close();
     dieAt('close');
   };
   return handle;
@@ -67,8 +71,8 @@ const resolver = await PinResolver.create(provider, { lastKnownGood: { directory
 process.stdout.write('writing\n');
 
 async function written(number: number): Promise<void> {
-  while (writes < number || resolver.status().lastKnownGood?.writtenAt === null)
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  const isWritten = (): boolean => writes >= number && resolver.status().lastKnownGood?.writtenAt !== null;
+  while (!isWritten()) await new Promise((resolve) => setTimeout(resolve, 5));
   await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
