@@ -13,7 +13,7 @@ export type Fault =
   'pass' | 'refused' | 'reset' | 'hang' | 'drip' | 'cut' | 'half-json' | 'html' | 'throttled' | 'storm';
 
 /** What a 429 of the proxy asks for. */
-export const retryAfterSeconds = 120;
+const retryAfterSeconds = 120;
 
 const answers: Partial<Record<Fault, string>> = {
   'half-json': answer('200 OK', '{"request_id":"x","data":{"data":{"api.exam', 'application/json'),
