@@ -2,6 +2,7 @@ import {
   createEnvProvider,
   createFileProvider,
   invalidOption,
+  type FileProviderOptions,
   type PinProvider,
   PinProviderError,
 } from '@pinvault/core';
@@ -13,6 +14,8 @@ export type ProviderName = 'vault' | 'file' | 'env';
 
 const providerNames: readonly ProviderName[] = ['vault', 'file', 'env'];
 
+type FileOptions = Pick<FileProviderOptions, 'path' | 'watch' | 'reloadOnSighup'>;
+
 /** Where the pins come from. */
 export interface ProviderChoice {
   /** @defaultValue `PINVAULT_PROVIDER`, else what `PINVAULT_PINS`, `…_B64` or `…_FILE` select */
@@ -21,7 +24,7 @@ export interface ProviderChoice {
   readonly vault?:
     (Omit<VaultProviderOptions, 'path' | 'env'> & { readonly path?: string | undefined }) | undefined;
   /** For `provider: 'file'`; the path may stand in `PINVAULT_PINS_FILE`. */
-  readonly file?: { readonly path: string } | undefined;
+  readonly file?: (Omit<FileOptions, 'path'> & { readonly path?: string | undefined }) | undefined;
   /** For `provider: 'env'`: another variable than `PINVAULT_PINS`. */
   readonly env?: { readonly variable: string } | undefined;
 }
@@ -36,7 +39,7 @@ export async function chooseProvider(
   env: Environment,
   maxDocumentBytes?: number,
 ): Promise<PinProvider> {
-  refuseUnknown('file', choice.file, ['path']);
+  refuseUnknown('file', choice.file, ['path', 'watch', 'reloadOnSighup']);
   refuseUnknown('env', choice.env, ['variable']);
   const { provider } = choice;
   if (provider !== undefined && typeof provider !== 'string') {
@@ -95,7 +98,7 @@ function fileProvider({ file }: ProviderChoice, env: Environment, maxBytes: numb
     throw invalidOption(beside, 'stands beside the provider file: choose one of them');
   const path = file?.path ?? valueOf(env, 'PINVAULT_PINS_FILE');
   if (path === undefined) throw invalidOption('file.path', 'is missing: pass it, or set PINVAULT_PINS_FILE');
-  return createFileProvider({ path, maxBytes });
+  return createFileProvider({ ...file, path, maxBytes });
 }
 
 async function vaultProvider({ vault = {} }: ProviderChoice, env: Environment): Promise<PinProvider> {

@@ -1,3 +1,4 @@
+export { VirtualClock } from './clock/virtual-clock.js';
 export { chainPem, createRootCa, createSelfSigned, TestCertificate } from './pki/certificate.js';
 export { TestKey } from './pki/key.js';
 export { EXTENDED_KEY_USAGES } from './pki/options.js';

@@ -60,10 +60,11 @@ export class Pace {
   /** Takes note of a read, and says how long to wait for the next one. */
   delayAfterMs(outcome: ReadOutcome): number {
     if (!outcome.failed) {
+      const isShared = this.isFailing || outcome.isNews === true;
       this.#failures = 0;
       this.#isPaused = false;
       this.#isDenied = false;
-      return this.#jitteredIntervalMs();
+      return isShared ? this.#anyMomentMs() : this.#jitteredIntervalMs();
     }
     const { isDenied = false, retryAfterMs = 0 } = outcome;
     this.#failures += 1;
@@ -78,7 +79,16 @@ export class Pace {
     );
   }
 
-  /** A tenth at most comes off, so that instances started together drift apart and none is ever late. */
+  /**
+   * Any moment of the interval. A start, a push and the end of an outage come to all instances of a fleet at once, and
+   * jitter alone would let them read together for hours. A part of a jittered interval, not of a full one: else the last
+   * first reads would meet the first second ones.
+   */
+  #anyMomentMs(): number {
+    return this.#jitteredIntervalMs() * (1 - this.#random());
+  }
+
+  /** A tenth at most comes off, so that what is spread stays so and none is ever late. */
   #jitteredIntervalMs(): number {
     return this.#intervalMs * (1 - 0.1 * this.#random());
   }
