@@ -21,6 +21,8 @@ export interface StoreAnswer {
 export interface FaultServerOptions {
   /** Where requests go while nothing is wrong: a handler of your own, or the address of a real server. */
   readonly store: RequestListener | string;
+  /** Refuses single requests in the store's place, by what stands in them; `undefined` lets one pass. */
+  readonly refuse?: ((request: IncomingMessage) => StoreAnswer | undefined) | undefined;
   /** PEM of the CAs that are trusted for a real server's certificate. @defaultValue Node's */
   readonly storeCa?: string | undefined;
   /** Speaks https with this key and certificate (PEM). @defaultValue plain http */
@@ -132,8 +134,10 @@ export class FaultServer {
     const fault = this.#fault;
     if (this.#isHanging) await new Promise<void>((resolve) => void this.#held.push(resolve));
     if (response.destroyed) return;
+    const refusal = this.#options.refuse?.(request);
     if (fault?.kind === 'answer') give(response, fault.answer);
     else if (fault?.kind === 'echo') give(response, await echoOf(request, fault.status));
+    else if (refusal !== undefined) give(response, refusal);
     else if (typeof this.#options.store === 'string') this.#passOn(request, response, this.#options.store);
     else this.#options.store(request, response);
   }

@@ -5,6 +5,7 @@ export { runChild, type ChildResult } from './processes/child.js';
 export { warningsDuring } from './processes/warnings.js';
 export { createMemoryProvider, MemoryProvider } from './providers/memory-provider.js';
 export { DevVault, startDevVault } from './servers/dev-vault.js';
+export { Moto, startMoto } from './servers/moto.js';
 export { loopbackLookup } from './servers/lookup.js';
 export { startTlsServer, TestTlsServer } from './servers/tls-server.js';
 
@@ -18,5 +19,6 @@ export type {
 } from './pki/options.js';
 export type { SignatureHash } from './pki/signature.js';
 export type { DevVaultOptions, DevVaultResponder } from './servers/dev-vault.js';
+export type { AwsAnswer, MotoOptions } from './servers/moto.js';
 export type { KvData } from './servers/kv-store.js';
 export type { TlsServerOptions } from './servers/tls-server.js';

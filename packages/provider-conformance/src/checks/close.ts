@@ -17,12 +17,12 @@ async function close(provider: PinProvider): Promise<void> {
   await within(closeLimitMs, 'close()', provider.close());
 }
 
-/** Waits until what is counted is no more than before: sockets take a moment to close at both ends. */
-async function settlesAt<Count>(count: () => Count, before: Count, what: string): Promise<void> {
+/** Waits until nothing is left: sockets take a moment to close at both ends. */
+async function isGone<Left>(left: () => Left, nothing: Left, what: string): Promise<void> {
   const deadline = Date.now() + 3_000;
   for (;;) {
     try {
-      deepEqual(count(), before, what);
+      deepEqual(left(), nothing, what);
       return;
     } catch (error) {
       if (Date.now() > deadline) throw error;
@@ -31,14 +31,20 @@ async function settlesAt<Count>(count: () => Count, before: Count, what: string)
   }
 }
 
-/** What keeps this process alive, by kind. A runner's own timer comes and goes: only kinds of long life are counted. */
-function resources(): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const kind of process.getActiveResourcesInfo()) {
-    if (/Timeout|Immediate|TTY|Pipe|Process|FSReq|MessagePort/u.test(kind)) continue;
-    counts[kind] = (counts[kind] ?? 0) + 1;
-  }
-  return counts;
+/** What keeps this process alive, by kind. A runner's own timers and files come and go: only kinds of long life count. */
+function resources(): readonly string[] {
+  const passing = /Timeout|Immediate|TTY|Pipe|Process|FSReq|MessagePort/u;
+  return process.getActiveResourcesInfo().filter((kind) => !passing.test(kind));
+}
+
+/** What there is more of than before. */
+function added(before: readonly string[]): string[] {
+  const rest = [...before];
+  return resources().filter((kind) => {
+    const index = rest.indexOf(kind);
+    if (index >= 0) rest.splice(index, 1);
+    return index < 0;
+  });
 }
 
 const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
@@ -91,7 +97,7 @@ export const closeChecks: readonly ProviderCheck[] = [
     const provider = await bench.provider();
     await Promise.all([1, 2, 3].map(async () => expectRows(provider, firstRows)));
     await close(provider);
-    await settlesAt(bench.use('connections'), 0, 'connections to the store after close()');
+    await isGone(bench.use('connections'), 0, 'connections to the store after close()');
   }),
 
   handles('are none after close: nothing that keeps the process alive', ['close'], async (bench) => {
@@ -101,8 +107,8 @@ export const closeChecks: readonly ProviderCheck[] = [
     const provider = await bench.provider();
     await expectRows(provider, firstRows);
     await close(provider);
-    await settlesAt(resources, before, 'what keeps the process alive after close()');
-    await settlesAt(() => Math.max(0, timers() - timersBefore), 0, 'timers after close()');
+    await isGone(() => added(before), [], 'what keeps the process alive after close()');
+    await isGone(() => Math.max(0, timers() - timersBefore), 0, 'timers after close()');
   }),
 
   handles('are no timer between two reads', [], async (bench) => {
@@ -110,6 +116,6 @@ export const closeChecks: readonly ProviderCheck[] = [
     const timersBefore = timers();
     const provider = await bench.provider();
     await expectRows(provider, firstRows);
-    await settlesAt(() => Math.max(0, timers() - timersBefore), 0, 'timers between two reads');
+    await isGone(() => Math.max(0, timers() - timersBefore), 0, 'timers between two reads');
   }),
 ];
