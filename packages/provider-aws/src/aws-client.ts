@@ -121,7 +121,7 @@ export class AwsClient {
 
   async #createClient(): Promise<SdkClient> {
     const { client, clientOptions, region } = this.#settings;
-    if (client !== undefined) return client as SdkClient;
+    if (client !== undefined) return client;
     const { SecretsManagerClient } = await this.#loadedSdk();
     const requestHandler =
       'requestHandler' in clientOptions ? {} : { requestHandler: await this.#createHandler() };

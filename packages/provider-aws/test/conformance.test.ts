@@ -1,7 +1,12 @@
-import { describePinProvider, type ProviderHarness, startFaultServer } from '@pinvault/provider-conformance';
+import {
+  describePinProvider,
+  type ProviderHarness,
+  publishing,
+  startFaultServer,
+} from '@pinvault/provider-conformance';
 import type { Moto } from '@pinvault/testing';
 import { createAwsProvider } from '#src/index.js';
-import { accessDenied, expiredToken, internalError, page, throttling } from './support/answers.js';
+import { accessDenied, expiredToken, internalError, throttling } from './support/answers.js';
 import { describeWithMoto, secretName } from './support/moto.js';
 
 const session = (id: string) => ({
@@ -31,27 +36,15 @@ function harnessFor(moto: () => Moto): ProviderHarness {
       return {
         create: () => createAwsProvider(options),
         createWithTimeout: (timeoutMs) => createAwsProvider({ ...options, timeoutMs }),
-        publish: async (rows) => void (await real.write(secretId, JSON.stringify(rows))),
-        publishText: async (text) => void (await real.write(secretId, text)),
-        publishBytes: async (bytes) => void (await real.write(secretId, bytes)),
+        ...front.backend({ denied: accessDenied, throttled: throttling, failed: internalError }),
+        ...publishing(async (content) => real.write(secretId, content)),
         secrets: Object.values(session('4711')),
-        requests: () => front.requests,
-        connections: () => front.connections,
         remove: () => real.remove(secretId),
-        deny: () => front.answer(accessDenied),
-        throttle: () => front.answer(throttling),
-        goOffline: () => front.goOffline(),
-        fail: () => front.answer(internalError),
-        answerGarbage: () => front.answer(page),
-        echo: () => front.echo(),
-        hang: () => front.hang(),
-        restore: () => front.restore(),
         expireCredentials: () => void (isExpired = true),
         renewCredentials: () => void (credentials = session('4712')),
         createPerHost: () => createAwsProvider({ ...options, secretId: `${secretId}/{host}` }),
         publishFor: async (host, rows) =>
           void (await real.write(`${secretId}/${host}`, JSON.stringify(rows))),
-        stop: () => front.stop(),
       };
     },
     cannot: { disable: 'a version has stages and no switch; a secret is there or to be deleted' },

@@ -9,6 +9,7 @@ import {
 } from 'node:http';
 import { createServer as createHttpsServer, request as httpsRequest } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { ProviderBackend } from './harness.js';
 
 /** An answer in the store's place. */
 export interface StoreAnswer {
@@ -28,6 +29,40 @@ export interface FaultServerOptions {
   /** Speaks https with this key and certificate (PEM). @defaultValue plain http */
   readonly tls?: { readonly key: string; readonly cert: string } | undefined;
 }
+
+/** How a service says what {@link FaultServer.backend} makes it say. */
+export interface StoreAnswers {
+  /** @defaultValue 403 without a body */
+  readonly denied?: StoreAnswer;
+  /** @defaultValue 429 without a body */
+  readonly throttled?: StoreAnswer;
+  /** @defaultValue 500 without a body */
+  readonly failed?: StoreAnswer;
+  /** @defaultValue 200 with an HTML page */
+  readonly garbage?: StoreAnswer;
+}
+
+type FaultName =
+  | 'requests'
+  | 'connections'
+  | 'deny'
+  | 'throttle'
+  | 'fail'
+  | 'answerGarbage'
+  | 'echo'
+  | 'hang'
+  | 'goOffline'
+  | 'restore'
+  | 'stop';
+
+/** What {@link FaultServer.backend} offers. */
+export type FaultBackend = Required<Pick<ProviderBackend, FaultName>>;
+
+const page: StoreAnswer = {
+  status: 200,
+  headers: { 'content-type': 'text/html' },
+  body: '<html><body>Please log in</body></html>',
+};
 
 type Fault =
   | { readonly kind: 'answer'; readonly answer: StoreAnswer }
@@ -96,6 +131,36 @@ export class FaultServer {
     const closed = new Promise<void>((resolve) => void server.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroy();
     await closed;
+  }
+
+  /**
+   * The faults as a harness offers them, to be spread into its back end. Name the answers of the real service where they
+   * differ from these: its words, its status, its headers.
+   */
+  backend(answers: StoreAnswers = {}): FaultBackend {
+    const {
+      denied = { status: 403 },
+      throttled = { status: 429 },
+      failed = { status: 500 },
+      garbage = page,
+    } = answers;
+    return {
+      requests: () => this.#requests,
+      connections: () => this.#sockets.size,
+      deny: () => this.answer(denied),
+      throttle: () => {
+        this.answer(throttled);
+        const seconds = throttled.headers?.['retry-after'];
+        return seconds === undefined ? undefined : Number(seconds) * 1_000;
+      },
+      fail: () => this.answer(failed),
+      answerGarbage: () => this.answer(garbage),
+      echo: () => this.echo(denied.status),
+      hang: () => this.hang(),
+      goOffline: async () => this.goOffline(),
+      restore: async () => this.restore(),
+      stop: async () => this.stop(),
+    };
   }
 
   /** Takes back every fault; requests that wait are answered by the store. */
