@@ -1,4 +1,9 @@
-import { PinProviderError, type PinProviderErrorCode } from '@pinvault/core';
+import {
+  findPinError,
+  messageWithoutCode,
+  PinProviderError,
+  type PinProviderErrorCode,
+} from '@pinvault/core';
 import { member } from './foreign.js';
 
 /**
@@ -6,6 +11,11 @@ import { member } from './foreign.js';
  * its text may hold what the token was asked for with.
  */
 export function credentialFailure(error: unknown): PinProviderError {
+  const mismatch = findPinError(error);
+  if (mismatch !== undefined) {
+    const text = `azure.credential was refused by pins of its own: ${messageWithoutCode(mismatch)}`;
+    return failure('ERR_PROVIDER_UNAVAILABLE', text, mismatch);
+  }
   const causes = [error, ...causesOf(error)];
   const status = causes.map(statusOf).find((each) => each !== undefined);
   const codes = [...new Set(causes.flatMap(entraCodes))];
@@ -30,8 +40,8 @@ export function credentialFailure(error: unknown): PinProviderError {
   return failure('ERR_PROVIDER_UNAVAILABLE', `azure.credential handed over no token${label}`);
 }
 
-function failure(code: PinProviderErrorCode, problem: string): PinProviderError {
-  return new PinProviderError(code, problem, { provider: 'azure', detail: 'credential' });
+function failure(code: PinProviderErrorCode, problem: string, cause?: Error): PinProviderError {
+  return new PinProviderError(code, problem, { provider: 'azure', detail: 'credential', cause });
 }
 
 // Chains of credentials nest a few deep; more than this is nonsense.

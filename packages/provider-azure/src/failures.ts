@@ -18,7 +18,10 @@ export function connectionFailure(error: unknown, { host }: VaultPlace): PinErro
     );
   }
   const code = codeOf(error);
-  return unavailable(`${host} cannot be reached: ${code}${adviceFor(code)}`, code);
+  if (code !== undefined) return unavailable(`${host} cannot be reached: ${code}${adviceFor(code)}`, code);
+  const name = member(error, 'name');
+  const label = typeof name === 'string' && /^[A-Z][A-Za-z]{2,40}$/u.test(name) ? name : 'unknown error';
+  return unavailable(`the read of ${host} failed with ${label}`, label);
 }
 
 /** A read that took too long. */
@@ -58,11 +61,10 @@ function unavailable(problem: string, detail: string, cause?: PinError): PinProv
 }
 
 /** The codes of Node and OpenSSL are short words in capitals; anything else may be somebody's text. */
-function codeOf(error: unknown): string {
+function codeOf(error: unknown): string | undefined {
   for (const value of [member(error, 'code'), member(member(error, 'cause'), 'code')])
     if (typeof value === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/u.test(value)) return value;
-  const name = member(error, 'name');
-  return typeof name === 'string' && /^[A-Za-z]{1,40}$/u.test(name) ? name : 'unknown error';
+  return undefined;
 }
 
 const untrusted: ReadonlySet<string> = new Set([

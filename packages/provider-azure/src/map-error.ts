@@ -1,4 +1,4 @@
-import { PinError, PinDocumentError, PinProviderError, type PinProviderErrorCode } from '@pinvault/core';
+import { PinDocumentError, type PinError, PinProviderError, type PinProviderErrorCode } from '@pinvault/core';
 import { credentialFailure } from './credential-failure.js';
 import { member } from './foreign.js';
 import { connectionFailure, type VaultPlace } from './failures.js';
@@ -10,7 +10,7 @@ import type { SecretPlace } from './secret.js';
  * answerer's, its properties hold the request, and with it the token.
  */
 export function mapError(error: unknown, place: SecretPlace & VaultPlace): PinError {
-  if (PinError.isPinError(error)) return error;
+  if (error instanceof PinProviderError || error instanceof PinDocumentError) return error;
   const status = member(error, 'statusCode');
   const name = member(error, 'name');
   if (name === 'AuthenticationError' || name === 'AggregateAuthenticationError' || isUnavailable(name))
@@ -192,15 +192,17 @@ function serviceCodes(error: unknown): ServiceCodes {
   };
 }
 
+const versionStates = [
+  [/^Operation get is not allowed on a disabled secret/u, 'SecretDisabled'],
+  [/^Operation get is not allowed on an expired secret/u, 'SecretExpired'],
+  [/^Operation get is not allowed before the secret's nbf/u, 'SecretNotYetValid'],
+] as const;
+
 /** Where the answer has no inner code, its words tell what is wrong with the version. */
 function saidOfVersion(error: unknown): string | undefined {
   const message = member(error, 'message');
   if (typeof message !== 'string') return undefined;
-  const [, state] =
-    /^Operation get is not allowed on an? (disabled|expired|not yet valid) secret/u.exec(message) ?? [];
-  return { disabled: 'SecretDisabled', expired: 'SecretExpired', 'not yet valid': 'SecretNotYetValid' }[
-    state ?? ''
-  ];
+  return versionStates.find(([pattern]) => pattern.test(message))?.[1];
 }
 
 type ReadHeader = (name: string) => string | undefined;

@@ -13,6 +13,7 @@ export function retryAfterMs(
   const value = header('retry-after');
   if (value === undefined) return undefined;
   if (/^\d{1,9}$/u.test(value)) return Number(value) * 1_000;
-  const at = Date.parse(value);
+  // Date.parse takes nearly everything for a date.
+  const at = /^[A-Z][a-z]{2}, .+ GMT$/u.test(value) ? Date.parse(value) : Number.NaN;
   return Number.isNaN(at) ? undefined : Math.max(0, at - now);
 }

@@ -1,4 +1,4 @@
-import { PinError, PinProviderError } from '@pinvault/core';
+import { PinProviderError } from '@pinvault/core';
 import { misconfigured } from './environment.js';
 import { credentialFailure } from './credential-failure.js';
 import type { AzureToken, AzureTokenCredential } from './sdk-shapes.js';
@@ -99,7 +99,7 @@ export class TokenSource implements AzureTokenCredential {
       const asked = credential.getToken(scopes, { ...options, abortSignal });
       return checked(await untilAborted(asked, abortSignal));
     } catch (error) {
-      if (PinError.isPinError(error)) throw error;
+      if (error instanceof PinProviderError) throw error;
       throw limit.aborted ? tooSlow() : credentialFailure(error);
     }
   }

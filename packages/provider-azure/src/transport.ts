@@ -3,6 +3,7 @@ import { Agent as HttpsAgent, type AgentOptions, request as httpsRequest } from 
 import type { SecretClientOptions } from '@azure/keyvault-secrets';
 import { createStaticProvider, PinDocumentError, PinResolver } from '@pinvault/core';
 import { PinnedAgent } from '@pinvault/node';
+import { bodyForSdk } from './answer-body.js';
 import { AnswerHeaders } from './answer-headers.js';
 import { closed, refusedProxy, refusedRedirect, type VaultPlace } from './failures.js';
 
@@ -52,8 +53,10 @@ export class AzureTransport implements SdkHttpClient {
     const response = await exchange(url, request, agent as HttpAgent);
     const headers = new AnswerHeaders(response.headers);
     const status = response.statusCode ?? 0;
-    const bodyAsText = await readBounded(response, this.#settings);
-    if (status === 200) refuseOtherThanJson(headers.get('content-type') ?? '', this.#settings);
+    const text = await readBounded(response, this.#settings);
+    const contentType = headers.get('content-type') ?? '';
+    const bodyAsText = bodyForSdk({ status, contentType, text }, this.#settings);
+    headers.set('content-type', 'application/json');
     return { request, status, headers, bodyAsText };
   }
 
@@ -118,16 +121,4 @@ async function readBounded(response: IncomingMessage, { host }: VaultPlace): Pro
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
-}
-
-function refuseOtherThanJson(contentType: string, { host }: VaultPlace): void {
-  if (/^application\/(?:[a-z.+-]*\+)?json\b/iu.test(contentType)) return;
-  throw new PinDocumentError(
-    'ERR_DOCUMENT_MALFORMED',
-    `${host} answers the read with something that is no JSON`,
-    {
-      reason: 'not-json',
-      hint: 'a proxy or a log-in page in between? vaultUrl has to name the vault itself',
-    },
-  );
 }
