@@ -24,9 +24,13 @@ export function connectionFailure(error: unknown, { host }: VaultPlace): PinErro
   return unavailable(`the read of ${host} failed with ${label}`, label);
 }
 
-/** A read that took too long. */
-export function timedOut({ host }: VaultPlace, timeoutMs: number): PinError {
-  const text = `${host} and the credential for it did not answer within ${timeoutMs} ms`;
+/** A read that took too long, and whom it waited for. */
+export function timedOut(
+  { host }: VaultPlace,
+  { timeoutMs, waitsForToken }: { readonly timeoutMs: number; readonly waitsForToken: boolean },
+): PinError {
+  const who = waitsForToken ? `azure.credential handed over no token for ${host}` : `${host} did not answer`;
+  const text = `${who} within ${timeoutMs} ms`;
   return new PinProviderError('ERR_PROVIDER_TIMEOUT', text, { provider: 'azure' });
 }
 

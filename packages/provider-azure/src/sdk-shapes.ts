@@ -42,5 +42,5 @@ export interface AzureTokenCredential {
 export interface AzureToken {
   readonly token: string;
   readonly expiresOnTimestamp: number;
-  readonly refreshAfterTimestamp?: number | undefined;
+  readonly refreshAfterTimestamp?: number;
 }

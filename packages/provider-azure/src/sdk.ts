@@ -30,7 +30,8 @@ export async function loadDefaultCredential(): Promise<AzureTokenCredential> {
       error,
     );
   }
-  return new identity.DefaultAzureCredential();
+  // The resolver owns time: what may pass is asked for again at the next read.
+  return new identity.DefaultAzureCredential({ retryOptions: { maxRetries: 0 } });
 }
 
 function missing(name: string, advice: string, cause: unknown): PinProviderError {

@@ -1,6 +1,7 @@
 import { PinProviderError } from '@pinvault/core';
 import { misconfigured } from './environment.js';
 import { credentialFailure } from './credential-failure.js';
+import { untilAborted } from './until-aborted.js';
 import type { AzureToken, AzureTokenCredential } from './sdk-shapes.js';
 
 /** What a {@link TokenSource} needs. */
@@ -44,6 +45,11 @@ export class TokenSource implements AzureTokenCredential {
   constructor(options: TokenSourceOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
+  }
+
+  /** Whether somebody is asked for a token just now. */
+  get isAsking(): boolean {
+    return this.#flights.size > 0;
   }
 
   /** @throws PinProviderError */
@@ -97,6 +103,7 @@ export class TokenSource implements AzureTokenCredential {
     try {
       const credential = await this.#load();
       const asked = credential.getToken(scopes, { ...options, abortSignal });
+      // It may ignore its signal.
       return checked(await untilAborted(asked, abortSignal));
     } catch (error) {
       if (error instanceof PinProviderError) throw error;
@@ -141,20 +148,4 @@ function checked(answer: AzureToken | null): AzureToken {
 function tooSlow(): PinProviderError {
   const text = `azure.credential handed over no token within ${acquisitionLimitMs / 1_000} s`;
   return new PinProviderError('ERR_PROVIDER_TIMEOUT', text, { provider: 'azure', detail: 'credential' });
-}
-
-/** A credential may ignore its signal. */
-async function untilAborted<Value>(value: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  let stop: (() => void) | undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    const end = (): void => reject(new Error('aborted', { cause: signal.reason }));
-    stop = (): void => signal.removeEventListener('abort', end);
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end, { once: true });
-  });
-  try {
-    return await Promise.race([value, aborted]);
-  } finally {
-    stop?.();
-  }
 }
