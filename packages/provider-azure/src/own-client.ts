@@ -24,7 +24,8 @@ export class OwnClient {
     this.tokens = new TokenSource({
       load: credential === undefined ? loadDefaultCredential : async () => credential,
       // The SDK's own look at that name is off then.
-      vaultScopesOnly: this.#isLocal && member(clientOptions, 'disableChallengeResourceVerification') !== true,
+      vaultScopesOnly:
+        this.#isLocal && member(clientOptions, 'disableChallengeResourceVerification') !== true,
     });
     this.#transport = new AzureTransport({ host: vault.host, vault, pins, tlsOptions, skipVerify });
   }

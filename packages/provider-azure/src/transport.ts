@@ -97,7 +97,8 @@ function exchange(url: URL, { method, headers, abortSignal }: SdkRequest, agent:
     const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
     const request = send(url, { method, agent, ...(signal === undefined ? {} : { signal }) });
     // Not among the options: those Node prints under NODE_DEBUG=http, and with them the token.
-    for (const [name, value] of headers) if (name.toLowerCase() !== 'accept-encoding') request.setHeader(name, value);
+    for (const [name, value] of headers)
+      if (name.toLowerCase() !== 'accept-encoding') request.setHeader(name, value);
     // The resolver holds the process while it starts; a read in the background never does.
     request.once('socket', (socket) => socket.unref());
     request.once('response', resolve);

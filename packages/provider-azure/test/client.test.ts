@@ -18,12 +18,16 @@ describe('a client of the caller', () => {
   });
 
   const clientOf = (options: SecretClientOptions = {}): SecretClient =>
-    new SecretClient(vault.server.origin, credentialOf(() => canary), {
-      disableChallengeResourceVerification: true,
-      tlsOptions: { ca: vault.root.pem },
-      retryOptions: { maxRetries: 0 },
-      ...options,
-    });
+    new SecretClient(
+      vault.server.origin,
+      credentialOf(() => canary),
+      {
+        disableChallengeResourceVerification: true,
+        tlsOptions: { ca: vault.root.pem },
+        retryOptions: { maxRetries: 0 },
+        ...options,
+      },
+    );
   const optionsWith = (client: AzureSecretClient, more: object = {}): AzureProviderOptions => ({
     client,
     secretName: 'tls-pins',
@@ -91,7 +95,11 @@ describe('options of the SDK', () => {
   it('go to it untouched, and win over ours', async () => {
     const vault = await WireVault.start();
     try {
-      vault.answerWith({ status: 503, headers: { 'retry-after-ms': '1' }, body: errorBody('ServiceUnavailable') });
+      vault.answerWith({
+        status: 503,
+        headers: { 'retry-after-ms': '1' },
+        body: errorBody('ServiceUnavailable'),
+      });
       const clientOptions = {
         tlsOptions: { ca: vault.root.pem },
         serviceVersion: '7.4',

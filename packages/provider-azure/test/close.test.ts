@@ -5,6 +5,10 @@ import { failureOf } from './support/errors.js';
 import { read } from './support/provider.js';
 import { WireVault } from './support/wire-vault.js';
 
+/** Hooks see what is imported after they are registered. */
+const lateImport = (source: string): string =>
+  source.replace(/import (\{.*?\}) from ('.*?');/u, 'const $1 = await import($2);');
+
 const folder = new URL('.', import.meta.url);
 
 describe('a process with a provider', function () {
@@ -73,7 +77,7 @@ describe('a process with a provider', function () {
           return next(name, context);
         }\`;
         register('data:text/javascript,' + encodeURIComponent(hook));
-        ${provider(options).replace('import { createAzureProvider } from', 'const { createAzureProvider } = await import(').replace("provider-azure';", "provider-azure');")}
+        ${lateImport(provider(options))}
         const hold = setTimeout(() => undefined, 20_000);
         const error = await provider.read({ signal }).catch((error) => error);
         clearTimeout(hold);
@@ -83,13 +87,24 @@ describe('a process with a provider', function () {
     });
   }
 
-  it('loads no SDK before the first read', async () => {
-    const source = `${provider()}
-      import { createRequire } from 'node:module';
-      const loaded = Object.keys(createRequire(import.meta.url).cache ?? {}).filter((file) => file.includes('azure'));
-      console.log(process.moduleLoadList.filter((name) => name.includes('NativeModule https')).length, loaded.length);`;
-    const { code, output } = await runChild(folder, source);
+  it('loads no SDK before the first read, and no identity where there is a credential', async () => {
+    const source = `
+      import { register } from 'node:module';
+      const hook = \`export async function resolve(name, context, next) {
+        if (name.startsWith('@azure/')) process._rawDebug('loads', name);
+        return next(name, context);
+      }\`;
+      register('data:text/javascript,' + encodeURIComponent(hook));
+      ${lateImport(provider())}
+      process._rawDebug('made');
+      const hold = setTimeout(() => undefined, 20_000);
+      await provider.read({ signal });
+      clearTimeout(hold);`;
+    const { code, output } = await runChild(folder, source, { NODE_NO_WARNINGS: '1' });
     expect(code, output).to.equal(0);
+    expect(output)
+      .to.match(/^made\nloads @azure\/keyvault-secrets\n/u)
+      .and.not.to.contain('@azure/identity');
   });
 });
 

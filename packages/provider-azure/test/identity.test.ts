@@ -46,8 +46,8 @@ describeWithEmulator('DefaultAzureCredential, walked for real', function (emulat
         PINVAULT_AZURE_VAULT_URL: vault.url,
         PINVAULT_AZURE_SECRET_NAME: 'tls-pins',
         NODE_EXTRA_CA_CERTS: caFile,
-        // Neither command lines nor an endpoint of the network: the walk is to end on this machine.
-        AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential',
+        // Environment, workload identity, managed identity; none of a developer's tools.
+        AZURE_TOKEN_CREDENTIALS: 'prod',
         PATH: '/nonexistent',
         ...env,
       },
@@ -71,9 +71,9 @@ describeWithEmulator('DefaultAzureCredential, walked for real', function (emulat
     expect(issuer.issued).to.equal(before + 1);
   });
 
-  it('finds the managed identity among all the others, too', async () => {
+  it('finds the managed identity also where it is the only one that is looked at', async () => {
     const { issuer } = emulated();
-    const env = { ...issuer.environment, AZURE_TOKEN_CREDENTIALS: 'prod' };
+    const env = { ...issuer.environment, AZURE_TOKEN_CREDENTIALS: 'ManagedIdentityCredential' };
     expect(await walk(env)).to.equal('{"a":"none"}\n');
   });
 

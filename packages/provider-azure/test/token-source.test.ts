@@ -16,7 +16,9 @@ class Bench {
   });
   readonly source: TokenSource;
 
-  constructor(options: { readonly vaultScopesOnly?: boolean; readonly credential?: AzureTokenCredential } = {}) {
+  constructor(
+    options: { readonly vaultScopesOnly?: boolean; readonly credential?: AzureTokenCredential } = {},
+  ) {
     const own: AzureTokenCredential = {
       getToken: () => {
         this.asked += 1;
