@@ -1,6 +1,6 @@
 import { member } from './foreign.js';
 import type { AzureSettings } from './options.js';
-import { loadDefaultCredential, loadSecretClient } from './sdk.js';
+import { loadDefaultCredential, loadSecretClient, type SecretClientClass } from './sdk.js';
 import type { AzureSecretClient } from './sdk-shapes.js';
 import { TokenSource } from './token-source.js';
 import { AzureTransport } from './transport.js';
@@ -13,9 +13,15 @@ export class OwnClient {
   readonly #isLocal: boolean;
   readonly #clientOptions: object;
   readonly #transport: AzureTransport;
+  readonly #load: () => Promise<SecretClientClass>;
   #client: Promise<AzureSecretClient> | undefined;
 
-  constructor(vault: URL, settings: AzureSettings) {
+  constructor(
+    vault: URL,
+    settings: AzureSettings,
+    load: () => Promise<SecretClientClass> = loadSecretClient,
+  ) {
+    this.#load = load;
     const { credential, pins, clientOptions, tlsOptions, skipVerify } = settings;
     this.#vault = vault;
     this.#clientOptions = clientOptions;
@@ -48,7 +54,7 @@ export class OwnClient {
   }
 
   async #create(): Promise<AzureSecretClient> {
-    const SecretClient = await loadSecretClient();
+    const SecretClient = await this.#load();
     return new SecretClient(this.#vault.origin, this.tokens, {
       httpClient: this.#transport,
       // The resolver owns time: it tells a store that throttles from one that is slow, and backs off by itself.
