@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { runVisibly } from './commands.mjs';
 import { demoEnvironment } from './environment.mjs';
-import { openBaoEnvironment } from './openbao-environment.mjs';
 import { root } from './paths.mjs';
+import { realServers } from './real-servers.mjs';
 import { build, install } from './workspace.mjs';
 
 export async function runDemo(args) {
@@ -11,8 +11,8 @@ export async function runDemo(args) {
   const wantsOpenBao = args.some(
     (arg, index) => arg === '--vault=openbao' || (arg === 'openbao' && args[index - 1] === '--vault'),
   );
-  const openBao = wantsOpenBao ? await openBaoEnvironment() : {};
+  const servers = wantsOpenBao ? await realServers('openbao') : {};
   process.stdout.write('\n');
   const program = join(root, 'examples/demo/dist/main.js');
-  return runVisibly(process.execPath, [program, ...args], { env: { ...demoEnvironment(), ...openBao } });
+  return runVisibly(process.execPath, [program, ...args], { env: { ...demoEnvironment(), ...servers } });
 }

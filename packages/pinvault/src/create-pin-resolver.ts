@@ -16,6 +16,7 @@ export interface CreatePinResolverOptions extends Omit<ResolverOptions, 'fallbac
 const knownOptions: Record<keyof CreatePinResolverOptions, true> = {
   provider: true,
   vault: true,
+  aws: true,
   file: true,
   env: true,
   fallback: true,
@@ -58,11 +59,11 @@ export async function createPinResolver(
     if (!Object.hasOwn(knownOptions, name))
       throw invalidOption(name, `is unknown; known are ${Object.keys(knownOptions).join(', ')}`);
   }
-  const { provider: providerChoice, vault, file, env, fallback: fallbackChoice, ...given } = options;
+  const { provider: providerChoice, vault, aws, file, env, fallback: fallbackChoice, ...given } = options;
   const resolverOptions = { ...resolverOptionsOf(environment), ...withoutUndefined(given) };
   const fallback = await chooseFallback(fallbackChoice, environment, resolverOptions);
   const provider = await chooseProvider(
-    { provider: providerChoice, vault, file, env },
+    { provider: providerChoice, vault, aws, file, env },
     environment,
     given.maxDocumentBytes,
   );

@@ -1,17 +1,28 @@
 import { AssertionError, fail } from 'node:assert/strict';
 import type { PinProvider, PinReadResult } from '@pinvault/core';
-import type { Capability, ProviderBackend } from './harness.js';
+import type { Capability, ProviderBackend, ProviderHarness } from './harness.js';
 
 type Method =
   Exclude<Capability, 'close' | 'absence' | 'secrets'> | 'restore' | 'renewCredentials' | 'publishFor';
 
+// A provider is handed around without its bench.
+const readLimits = new WeakMap<PinProvider, number>();
+
 /** One store with its providers, for the length of one check. */
 export class Bench {
   readonly backend: ProviderBackend;
+  /** How long anything may take that has to end by itself. */
+  readonly limitMs: number;
   readonly #providers: PinProvider[] = [];
 
-  constructor(backend: ProviderBackend) {
+  private constructor(backend: ProviderBackend, limitMs: number) {
     this.backend = backend;
+    this.limitMs = limitMs;
+  }
+
+  /** With a store that has just started. */
+  static async start(harness: ProviderHarness): Promise<Bench> {
+    return new Bench(await harness.start(), harness.limitMs ?? 5_000);
   }
 
   /** What the harness offers under this name. @throws AssertionError where it offers nothing */
@@ -41,6 +52,7 @@ export class Bench {
         ? this.use('createPerHost')()
         : this.use('createWithTimeout')(kind.timeoutMs));
     this.#providers.push(provider);
+    readLimits.set(provider, this.limitMs);
     return provider;
   }
 
@@ -48,7 +60,8 @@ export class Bench {
     try {
       // Else a held request would hold the store's own end.
       await this.backend.restore?.();
-      for (const provider of this.#providers) await provider.close?.();
+      for (const provider of this.#providers)
+        await within(this.limitMs, 'close()', provider.close?.() ?? Promise.resolve());
     } finally {
       await this.backend.stop();
     }
@@ -62,15 +75,12 @@ export interface ReadOptions {
   readonly signal?: AbortSignal;
 }
 
-// Long enough for a busy machine, short enough that a hang is told here and not by the runner.
-const readLimitMs = 8_000;
-
 /** One read, which has to settle by itself. @throws AssertionError where it does not; else what the provider throws */
 export async function read(
   provider: PinProvider,
   { signal = new AbortController().signal, ...rest }: ReadOptions = {},
 ): Promise<PinReadResult> {
-  return within(readLimitMs, 'the read', provider.read({ ...rest, signal }));
+  return within(readLimits.get(provider) ?? 5_000, 'the read', provider.read({ ...rest, signal }));
 }
 
 /** The value, which has to come within the limit. */

@@ -49,7 +49,7 @@ export function checksOf(
     title,
     needs,
     async run(harness) {
-      const bench = new Bench(await harness.start());
+      const bench = await Bench.start(harness);
       try {
         await body(bench, harness);
       } finally {

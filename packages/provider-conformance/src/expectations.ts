@@ -59,7 +59,7 @@ export async function expectRefusal(
 }
 
 /** What a read rejects with. @throws AssertionError where it resolves */
-export async function refusalOf(provider: PinProvider, options: ReadOptions = {}): Promise<unknown> {
+async function refusalOf(provider: PinProvider, options: ReadOptions = {}): Promise<unknown> {
   const outcome = await settled(read(provider, options));
   if ('error' in outcome) return outcome.error;
   fail(

@@ -9,6 +9,7 @@ import {
 } from 'node:http';
 import { createServer as createHttpsServer, request as httpsRequest } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { ProviderBackend } from './harness.js';
 
 /** An answer in the store's place. */
 export interface StoreAnswer {
@@ -21,11 +22,47 @@ export interface StoreAnswer {
 export interface FaultServerOptions {
   /** Where requests go while nothing is wrong: a handler of your own, or the address of a real server. */
   readonly store: RequestListener | string;
+  /** Refuses single requests in the store's place, by what stands in them; `undefined` lets one pass. */
+  readonly refuse?: ((request: IncomingMessage) => StoreAnswer | undefined) | undefined;
   /** PEM of the CAs that are trusted for a real server's certificate. @defaultValue Node's */
   readonly storeCa?: string | undefined;
   /** Speaks https with this key and certificate (PEM). @defaultValue plain http */
   readonly tls?: { readonly key: string; readonly cert: string } | undefined;
 }
+
+/** How a service says what {@link FaultServer.backend} makes it say. */
+export interface StoreAnswers {
+  /** @defaultValue 403 without a body */
+  readonly denied?: StoreAnswer;
+  /** @defaultValue 429 without a body */
+  readonly throttled?: StoreAnswer;
+  /** @defaultValue 500 without a body */
+  readonly failed?: StoreAnswer;
+  /** @defaultValue 200 with an HTML page */
+  readonly garbage?: StoreAnswer;
+}
+
+type FaultName =
+  | 'requests'
+  | 'connections'
+  | 'deny'
+  | 'throttle'
+  | 'fail'
+  | 'answerGarbage'
+  | 'echo'
+  | 'hang'
+  | 'goOffline'
+  | 'restore'
+  | 'stop';
+
+/** What {@link FaultServer.backend} offers. */
+export type FaultBackend = Required<Pick<ProviderBackend, FaultName>>;
+
+const page: StoreAnswer = {
+  status: 200,
+  headers: { 'content-type': 'text/html' },
+  body: '<html><body>Please log in</body></html>',
+};
 
 type Fault =
   | { readonly kind: 'answer'; readonly answer: StoreAnswer }
@@ -96,6 +133,36 @@ export class FaultServer {
     await closed;
   }
 
+  /**
+   * The faults as a harness offers them, to be spread into its back end. Name the answers of the real service where they
+   * differ from these: its words, its status, its headers.
+   */
+  backend(answers: StoreAnswers = {}): FaultBackend {
+    const {
+      denied = { status: 403 },
+      throttled = { status: 429 },
+      failed = { status: 500 },
+      garbage = page,
+    } = answers;
+    return {
+      requests: () => this.#requests,
+      connections: () => this.#sockets.size,
+      deny: () => this.answer(denied),
+      throttle: () => {
+        this.answer(throttled);
+        const seconds = throttled.headers?.['retry-after'];
+        return seconds === undefined ? undefined : Number(seconds) * 1_000;
+      },
+      fail: () => this.answer(failed),
+      answerGarbage: () => this.answer(garbage),
+      echo: () => this.echo(denied.status),
+      hang: () => this.hang(),
+      goOffline: async () => this.goOffline(),
+      restore: async () => this.restore(),
+      stop: async () => this.stop(),
+    };
+  }
+
   /** Takes back every fault; requests that wait are answered by the store. */
   async restore(): Promise<void> {
     this.#fault = undefined;
@@ -132,8 +199,10 @@ export class FaultServer {
     const fault = this.#fault;
     if (this.#isHanging) await new Promise<void>((resolve) => void this.#held.push(resolve));
     if (response.destroyed) return;
+    const refusal = this.#options.refuse?.(request);
     if (fault?.kind === 'answer') give(response, fault.answer);
     else if (fault?.kind === 'echo') give(response, await echoOf(request, fault.status));
+    else if (refusal !== undefined) give(response, refusal);
     else if (typeof this.#options.store === 'string') this.#passOn(request, response, this.#options.store);
     else this.#options.store(request, response);
   }

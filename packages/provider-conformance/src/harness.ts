@@ -37,7 +37,7 @@ export interface ProviderBackend {
   /** From now on the credentials may not read the secret. */
   deny?(): void | Promise<void>;
   /** From now on the store asks for fewer reads. Resolves with the milliseconds that it asks to wait, where it says so. */
-  throttle?(): void | number | Promise<void | number>;
+  throttle?(): number | undefined | void | Promise<number | undefined | void>;
   /** From now on nothing listens where the store was, and open connections are gone. */
   goOffline?(): void | Promise<void>;
   /** From now on each request meets the store's own error (a status of 500 or above). */
@@ -106,4 +106,6 @@ export interface ProviderHarness {
    * a capability that is neither offered nor explained fails.
    */
   readonly cannot?: Readonly<Partial<Record<Capability, string>>> | undefined;
+  /** What has to end by itself fails after so many milliseconds. @defaultValue 5 000 */
+  readonly limitMs?: number | undefined;
 }

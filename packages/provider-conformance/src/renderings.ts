@@ -4,7 +4,7 @@ import { inspect } from 'node:util';
 const longest = 2_000_000;
 
 /** Everything that a log could make of a value: its text, its JSON, all that hangs on it, and what caused it. */
-export function renderings(value: unknown): string[] {
+function renderings(value: unknown): string[] {
   const options = {
     depth: Infinity,
     showHidden: true,

@@ -8,12 +8,9 @@ import { expectRefusal, expectRows, settled } from '../expectations.js';
 const check = checksOf('abort and timeout');
 const together = checksOf('reads at the same time');
 
-// An abort is seen at once; this much is for a busy machine.
-const abortLimitMs = 2_000;
-
 /** Waits until so many requests have come in since; a provider that sends none has nothing to abort. */
 export async function arrived(bench: Bench, before: number, count: number): Promise<void> {
-  const deadline = Date.now() + abortLimitMs;
+  const deadline = Date.now() + bench.limitMs;
   while (bench.use('requests')() - before < count) {
     if (Date.now() > deadline) throw new Error(`fewer than ${String(count)} requests reached the store`);
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -38,7 +35,7 @@ async function abortedRead(bench: Bench, provider: PinProvider): Promise<void> {
   const reading = settled(read(provider, { signal: controller.signal }));
   await arrived(bench, before, 1);
   controller.abort(reason);
-  expectAbort(await within(abortLimitMs, 'a read whose signal aborted', reading), reason);
+  expectAbort(await within(bench.limitMs, 'a read whose signal aborted', reading), reason);
 }
 
 export const abortChecks: readonly ProviderCheck[] = [
@@ -55,7 +52,7 @@ export const abortChecks: readonly ProviderCheck[] = [
       await bench.backend.publish(firstRows);
       await bench.use('hang')();
       await abortedRead(bench, await bench.provider());
-      const deadline = Date.now() + abortLimitMs;
+      const deadline = Date.now() + bench.limitMs;
       while (bench.use('connections')() > 0 && Date.now() < deadline)
         await new Promise((resolve) => setTimeout(resolve, 5));
       equal(bench.use('connections')(), 0, 'connections that are still open after the abort');
@@ -69,7 +66,7 @@ export const abortChecks: readonly ProviderCheck[] = [
     const before = bench.use('requests')();
     const reason = new Error('the check has aborted before');
     const reading = settled(read(provider, { signal: AbortSignal.abort(reason) }));
-    expectAbort(await within(abortLimitMs, 'a read whose signal had aborted', reading), reason);
+    expectAbort(await within(bench.limitMs, 'a read whose signal had aborted', reading), reason);
     equal(bench.use('requests')(), before, 'requests of a read whose signal had aborted');
   }),
 
@@ -94,7 +91,7 @@ export const abortChecks: readonly ProviderCheck[] = [
     await arrived(bench, before, 1);
     const reason = new Error('the check aborts one of two');
     controller.abort(reason);
-    expectAbort(await within(abortLimitMs, 'a read whose signal aborted', aborted), reason);
+    expectAbort(await within(bench.limitMs, 'a read whose signal aborted', aborted), reason);
     await bench.use('restore')();
     const outcome = await kept;
     ok('value' in outcome, 'a read failed because the signal of another one aborted');

@@ -1,6 +1,6 @@
 import { deepEqual, equal, fail, ok } from 'node:assert/strict';
 import { PinError, type PinProvider } from '@pinvault/core';
-import { read, within } from '../bench.js';
+import { type Bench, read, within } from '../bench.js';
 import { checksOf, type ProviderCheck } from '../check.js';
 import { firstRows } from '../documents.js';
 import { expectRefusal, expectRows, settled } from '../expectations.js';
@@ -9,20 +9,23 @@ import { arrived } from './abort.js';
 const closing = checksOf('close');
 const handles = checksOf('open handles');
 
-const closeLimitMs = 5_000;
-
-async function close(provider: PinProvider): Promise<void> {
+async function close(bench: Bench, provider: PinProvider): Promise<void> {
   if (provider.close === undefined)
     fail('the provider has no close(): where it holds nothing, say so under "cannot"');
-  await within(closeLimitMs, 'close()', provider.close());
+  await within(bench.limitMs, 'close()', provider.close());
 }
 
-/** Waits until what is counted is no more than before: sockets take a moment to close at both ends. */
-async function settlesAt<Count>(count: () => Count, before: Count, what: string): Promise<void> {
-  const deadline = Date.now() + 3_000;
+/** Waits until nothing is left: sockets take a moment to close at both ends. */
+async function isGone<Left>(
+  { limitMs }: Bench,
+  left: () => Left,
+  nothing: Left,
+  what: string,
+): Promise<void> {
+  const deadline = Date.now() + limitMs;
   for (;;) {
     try {
-      deepEqual(count(), before, what);
+      deepEqual(left(), nothing, what);
       return;
     } catch (error) {
       if (Date.now() > deadline) throw error;
@@ -31,14 +34,20 @@ async function settlesAt<Count>(count: () => Count, before: Count, what: string)
   }
 }
 
-/** What keeps this process alive, by kind. A runner's own timer comes and goes: only kinds of long life are counted. */
-function resources(): Record<string, number> {
-  const counts: Record<string, number> = {};
-  for (const kind of process.getActiveResourcesInfo()) {
-    if (/Timeout|Immediate|TTY|Pipe|Process|FSReq|MessagePort/u.test(kind)) continue;
-    counts[kind] = (counts[kind] ?? 0) + 1;
-  }
-  return counts;
+/** What keeps this process alive, by kind. A runner's own timers and files come and go: only kinds of long life count. */
+function resources(): readonly string[] {
+  const passing = /Timeout|Immediate|TTY|Pipe|Process|FSReq|MessagePort/u;
+  return process.getActiveResourcesInfo().filter((kind) => !passing.test(kind));
+}
+
+/** What there is more of than before. */
+function added(before: readonly string[]): string[] {
+  const rest = [...before];
+  return resources().filter((kind) => {
+    const index = rest.indexOf(kind);
+    if (index >= 0) rest.splice(index, 1);
+    return index < 0;
+  });
 }
 
 const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
@@ -48,12 +57,12 @@ export const closeChecks: readonly ProviderCheck[] = [
     await bench.backend.publish(firstRows);
     const provider = await bench.provider();
     await expectRows(provider, firstRows);
-    await Promise.all([close(provider), close(provider)]);
-    await close(provider);
+    await Promise.all([close(bench, provider), close(bench, provider)]);
+    await close(bench, provider);
   }),
 
   closing('may come before the first read', ['close'], async (bench) => {
-    await close(await bench.provider());
+    await close(bench, await bench.provider());
   }),
 
   closing('ends the reads that are under way', ['close', 'hang', 'requests'], async (bench) => {
@@ -63,8 +72,8 @@ export const closeChecks: readonly ProviderCheck[] = [
     const before = bench.use('requests')();
     const reading = settled(read(provider));
     await arrived(bench, before, 1);
-    await close(provider);
-    const outcome = await within(closeLimitMs, 'a read whose provider was closed', reading);
+    await close(bench, provider);
+    const outcome = await within(bench.limitMs, 'a read whose provider was closed', reading);
     ok('error' in outcome, 'a read whose provider was closed resolved');
     ok(
       PinError.isPinError(outcome.error),
@@ -79,7 +88,7 @@ export const closeChecks: readonly ProviderCheck[] = [
       await bench.backend.publish(firstRows);
       const provider = await bench.provider();
       await expectRows(provider, firstRows);
-      await close(provider);
+      await close(bench, provider);
       const before = bench.use('requests')();
       await expectRefusal(provider, 'ERR_PROVIDER_UNAVAILABLE');
       equal(bench.use('requests')(), before, 'requests after close()');
@@ -90,8 +99,8 @@ export const closeChecks: readonly ProviderCheck[] = [
     await bench.backend.publish(firstRows);
     const provider = await bench.provider();
     await Promise.all([1, 2, 3].map(async () => expectRows(provider, firstRows)));
-    await close(provider);
-    await settlesAt(bench.use('connections'), 0, 'connections to the store after close()');
+    await close(bench, provider);
+    await isGone(bench, bench.use('connections'), 0, 'connections to the store after close()');
   }),
 
   handles('are none after close: nothing that keeps the process alive', ['close'], async (bench) => {
@@ -100,9 +109,9 @@ export const closeChecks: readonly ProviderCheck[] = [
     const timersBefore = timers();
     const provider = await bench.provider();
     await expectRows(provider, firstRows);
-    await close(provider);
-    await settlesAt(resources, before, 'what keeps the process alive after close()');
-    await settlesAt(() => Math.max(0, timers() - timersBefore), 0, 'timers after close()');
+    await close(bench, provider);
+    await isGone(bench, () => added(before), [], 'what keeps the process alive after close()');
+    await isGone(bench, () => Math.max(0, timers() - timersBefore), 0, 'timers after close()');
   }),
 
   handles('are no timer between two reads', [], async (bench) => {
@@ -110,6 +119,6 @@ export const closeChecks: readonly ProviderCheck[] = [
     const timersBefore = timers();
     const provider = await bench.provider();
     await expectRows(provider, firstRows);
-    await settlesAt(() => Math.max(0, timers() - timersBefore), 0, 'timers between two reads');
+    await isGone(bench, () => Math.max(0, timers() - timersBefore), 0, 'timers between two reads');
   }),
 ];

@@ -21,7 +21,7 @@ export const harnessChecks: readonly ProviderCheck[] = [
   }),
 
   check('gives each check a store of its own', [], async (bench, harness) => {
-    const other = new Bench(await harness.start());
+    const other = await Bench.start(harness);
     try {
       await bench.backend.publish(firstRows);
       await other.backend.publish(secondRows);
