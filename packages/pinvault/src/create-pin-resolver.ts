@@ -17,6 +17,7 @@ const knownOptions: Record<keyof CreatePinResolverOptions, true> = {
   provider: true,
   vault: true,
   aws: true,
+  azure: true,
   file: true,
   env: true,
   fallback: true,
@@ -59,11 +60,20 @@ export async function createPinResolver(
     if (!Object.hasOwn(knownOptions, name))
       throw invalidOption(name, `is unknown; known are ${Object.keys(knownOptions).join(', ')}`);
   }
-  const { provider: providerChoice, vault, aws, file, env, fallback: fallbackChoice, ...given } = options;
+  const {
+    provider: providerChoice,
+    vault,
+    aws,
+    azure,
+    file,
+    env,
+    fallback: fallbackChoice,
+    ...given
+  } = options;
   const resolverOptions = { ...resolverOptionsOf(environment), ...withoutUndefined(given) };
   const fallback = await chooseFallback(fallbackChoice, environment, resolverOptions);
   const provider = await chooseProvider(
-    { provider: providerChoice, vault, aws, file, env },
+    { provider: providerChoice, vault, aws, azure, file, env },
     environment,
     given.maxDocumentBytes,
   );

@@ -6,13 +6,14 @@ import {
   PinProviderError,
 } from '@pinvault/core';
 import type { AwsProviderOptions } from '@pinvault/provider-aws';
+import type { AzureProviderOptions } from '@pinvault/provider-azure';
 import type { VaultProviderOptions } from '@pinvault/provider-vault';
 import { documentVariables, type Environment, valueOf } from './environment.js';
 
 /** The stores that have a name. */
-export type ProviderName = 'vault' | 'aws' | 'file' | 'env';
+export type ProviderName = 'vault' | 'aws' | 'azure' | 'file' | 'env';
 
-const providerNames: readonly ProviderName[] = ['vault', 'aws', 'file', 'env'];
+const providerNames: readonly ProviderName[] = ['vault', 'aws', 'azure', 'file', 'env'];
 
 /** Where the pins come from. */
 export interface ProviderChoice {
@@ -24,6 +25,8 @@ export interface ProviderChoice {
   /** For `provider: 'aws'`; `secretId` may stand in `PINVAULT_AWS_SECRET_ID`. */
   readonly aws?:
     (Omit<AwsProviderOptions, 'secretId'> & { readonly secretId?: string | undefined }) | undefined;
+  /** For `provider: 'azure'`; `vaultUrl` and `secretName` may stand in `PINVAULT_AZURE_VAULT_URL` and `…_SECRET_NAME`. */
+  readonly azure?: Omit<AzureProviderOptions, 'env'> | undefined;
   /** For `provider: 'file'`; the path may stand in `PINVAULT_PINS_FILE`. */
   readonly file?: { readonly path: string } | undefined;
   /** For `provider: 'env'`: another variable than `PINVAULT_PINS`. */
@@ -59,6 +62,9 @@ export async function chooseProvider(
     case 'aws':
       refuseDocumentBeside(env, 'the provider aws');
       return awsProvider(choice, env);
+    case 'azure':
+      refuseDocumentBeside(env, 'the provider azure');
+      return azureProvider(choice, env);
   }
 }
 
@@ -77,12 +83,6 @@ function nameFrom(env: Environment): ProviderName {
 function readName(option: string, name: string): ProviderName {
   const found = providerNames.find((each) => each === name);
   if (found !== undefined) return found;
-  if (name === 'azure') {
-    throw invalidOption(
-      option,
-      `is "${name}", which this version does not bring: pass a PinProvider of your own`,
-    );
-  }
   throw invalidOption(option, `is none of ${providerNames.join(', ')}, nor a provider of your own`);
 }
 
@@ -120,6 +120,11 @@ async function awsProvider({ aws = {} }: ProviderChoice, env: Environment): Prom
     ...aws,
     secretId: aws.secretId ?? valueOf(env, 'PINVAULT_AWS_SECRET_ID') ?? '',
   });
+}
+
+async function azureProvider({ azure = {} }: ProviderChoice, env: Environment): Promise<PinProvider> {
+  const { createAzureProvider } = await load('azure', () => import('@pinvault/provider-azure'));
+  return createAzureProvider({ ...azure, env });
 }
 
 /** A provider's package, on first use; the specifier is a literal at the call, so that bundlers see it. */

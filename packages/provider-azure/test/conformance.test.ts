@@ -1,0 +1,96 @@
+import { describePinProvider, type ProviderHarness, startFaultServer } from '@pinvault/provider-conformance';
+import { chainPem, createRootCa } from '@pinvault/testing';
+import { createAzureProvider } from '#src/index.js';
+import { encodeHost } from '#src/secret-name.js';
+import { describeWithEmulator, type Emulated } from './support/emulator.js';
+import { credentialOf } from './support/provider.js';
+
+const json = { 'content-type': 'application/json; charset=utf-8' };
+
+let secretsSoFar = 0;
+
+/** A secret of its own for each check, in one emulator. */
+function harnessFor(emulated: () => Emulated): ProviderHarness {
+  return {
+    async start() {
+      const { vault, issuer } = emulated();
+      const root = await createRootCa();
+      const leaf = await root.issue({ hosts: ['127.0.0.1'] });
+      const front = await startFaultServer({
+        store: vault.url,
+        storeCa: vault.ca,
+        tls: { key: leaf.key.privateKeyPem, cert: chainPem(leaf) },
+      });
+      secretsSoFar += 1;
+      const name = `pins-${secretsSoFar}`;
+      const good = issuer.mint();
+      const expired = issuer.mint({ exp: Math.floor(Date.now() / 1_000) - 3_600 });
+      let token = good;
+      let version = '';
+      const options = {
+        vaultUrl: front.url,
+        secretName: name,
+        // Good for no time at all, so that each read asks anew.
+        credential: credentialOf(() => token, 0),
+        clientOptions: { tlsOptions: { ca: root.pem } },
+        env: {},
+      };
+      let isDeleted = false;
+      const publishText = async (text: string): Promise<void> => {
+        // A name stays taken while its secret can be recovered.
+        if (isDeleted) await vault.recover(name);
+        isDeleted = false;
+        version = await vault.set(name, text);
+      };
+      const answer = (status: number, error: object, headers: Record<string, string> = {}): void =>
+        front.answer({ status, headers: { ...json, ...headers }, body: JSON.stringify({ error }) });
+      return {
+        create: () => createAzureProvider(options),
+        createWithTimeout: (timeoutMs) => createAzureProvider({ ...options, timeoutMs }),
+        createPerHost: () => createAzureProvider({ ...options, secretName: `${name}-{host}` }),
+        publish: (rows) => publishText(JSON.stringify(rows)),
+        publishText,
+        publishFor: async (host, rows) =>
+          void (await vault.set(`${name}-${encodeHost(host)}`, JSON.stringify(rows))),
+        secrets: [good, expired],
+        requests: () => front.requests,
+        connections: () => front.connections,
+        remove: async () => {
+          await vault.remove(name);
+          isDeleted = true;
+        },
+        disable: () => vault.update(name, version, { enabled: false }),
+        // As the service words it for an identity without a role.
+        deny: () =>
+          answer(403, {
+            code: 'Forbidden',
+            message: 'Caller is not authorized to perform action on resource.',
+            innererror: { code: 'ForbiddenByRbac' },
+          }),
+        throttle() {
+          answer(
+            429,
+            { code: 'Throttled', message: 'Reason: VaultRequestTypeLimitReached' },
+            { 'retry-after': '7' },
+          );
+          return 7_000;
+        },
+        goOffline: () => front.goOffline(),
+        fail: () => answer(500, { code: 'InternalServerError', message: 'An unexpected error occurred.' }),
+        answerGarbage: () =>
+          front.answer({ status: 200, headers: { 'content-type': 'text/html' }, body: '<html></html>' }),
+        echo: () => front.echo(400),
+        hang: () => front.hang(),
+        restore: () => front.restore(),
+        expireCredentials: () => void (token = expired),
+        renewCredentials: () => void (token = good),
+        stop: () => front.stop(),
+      };
+    },
+    cannot: { publishBytes: 'a secret of Azure Key Vault is text' },
+  };
+}
+
+describeWithEmulator('Azure Key Vault', (emulated) => {
+  describePinProvider('azure, against the emulator', harnessFor(emulated));
+});

@@ -1,0 +1,235 @@
+import { expect } from 'chai';
+import {
+  createRootCa,
+  loopbackLookup,
+  startTlsServer,
+  type TestCertificate,
+  type TestTlsServer,
+} from '@pinvault/testing';
+import { createPinResolver, PinnedAgent, type PinEvent, type PinResolver } from 'pinvault';
+import type { TLSSocket } from 'node:tls';
+import { AzureStore, describeWithAzure } from './support/azure-store.js';
+import { until } from './support/processes.js';
+import { SteadyLoad } from './support/steady-load.js';
+
+const host = 'api.example.test';
+
+describeWithAzure('a service with its pins in Azure Key Vault', function () {
+  this.timeout(60_000);
+
+  let store: AzureStore;
+  let server: TestTlsServer;
+  let pins: PinResolver;
+  let agent: PinnedAgent;
+  let load: SteadyLoad;
+  let root: TestCertificate;
+  let oldLeaf: TestCertificate;
+  let newLeaf: TestCertificate;
+  let keepsConnections = false;
+  const events: PinEvent[] = [];
+
+  before(async () => {
+    root = await createRootCa({ subject: 'Example Root' });
+    oldLeaf = await root.issue({ hosts: [host] });
+    newLeaf = await root.issue({ hosts: [host] });
+  });
+
+  beforeEach(async () => {
+    events.length = 0;
+    keepsConnections = false;
+    const names = new Map([
+      [oldLeaf.fingerprint256, 'old'],
+      [newLeaf.fingerprint256, 'new'],
+    ]);
+    server = await startTlsServer({
+      chain: [oldLeaf],
+      respond: (request, response) => {
+        const certificate = (request.socket as TLSSocket).getCertificate();
+        const shown =
+          certificate !== null && 'fingerprint256' in certificate ? certificate.fingerprint256 : '';
+        // Without keep-alive each request needs a handshake, and so the pins.
+        if (!keepsConnections) response.setHeader('connection', 'close');
+        response.end(names.get(shown.replaceAll(':', '').toLowerCase()) ?? 'unknown');
+      },
+    });
+    store = await AzureStore.start();
+    await store.publish({ [host]: oldLeaf.pin });
+    pins = await createPinResolver(
+      {
+        ...store.options,
+        refreshIntervalMs: 250,
+        warnings: false,
+        onEvent: (event) => events.push(event),
+      },
+      store.environment,
+    );
+    agent = new PinnedAgent(pins, { ca: root.pem, lookup: loopbackLookup, maxSockets: 10 });
+    load = new SteadyLoad({ url: `https://${host}:${server.port}/`, agent, requestsPerSecond: 100 });
+  });
+
+  afterEach(async () => {
+    await load.stop();
+    agent.destroy();
+    await pins.close();
+    await server.close();
+    await store.stop();
+  });
+
+  async function statusBecomes(
+    wanted: string,
+    isWanted: (status: ReturnType<PinResolver['status']>) => boolean,
+  ): Promise<void> {
+    await until(
+      () => isWanted(pins.status()),
+      () => `${wanted}; it is ${JSON.stringify(pins.status())}`,
+    );
+  }
+
+  async function revisionBecomes(revision: string): Promise<void> {
+    await statusBecomes(`revision ${revision}`, (status) => status.revision === revision);
+  }
+
+  /** Waits for no back-off: what is tested is that it comes back, not when. */
+  async function comesBack(): Promise<void> {
+    await until(
+      async () => {
+        await pins.refresh();
+        const { state, lastError } = pins.status();
+        return state === 'fresh' && lastError === undefined;
+      },
+      () => JSON.stringify(pins.status()),
+    );
+  }
+
+  async function pause(milliseconds: number): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+
+  /** The proof that recovery was real: what is written afterwards takes effect, and not one request has failed. */
+  async function followsAndLosesNothing(): Promise<void> {
+    await revisionBecomes(await store.publish({ [host]: oldLeaf.pin, [`${host}#next`]: newLeaf.pin }));
+    server.use([newLeaf]);
+    await pause(200);
+    const { records } = await load.stop();
+    expect(records.flatMap(({ error }) => (error === undefined ? [] : [error.message]))).to.deep.equal([]);
+    expect(records.length).to.be.above(30);
+    expect(server.handshakes).to.be.at.least(records.length);
+  }
+
+  it('rotates under load: no request is lost, and none rides a removed pin', async () => {
+    keepsConnections = true;
+    await pause(300);
+    const added = await store.publish({ [host]: oldLeaf.pin, [`${host}#next`]: newLeaf.pin });
+    await revisionBecomes(added);
+    server.use([newLeaf]);
+    await pause(500);
+    const removed = await store.publish({ [`${host}#next`]: newLeaf.pin });
+    await revisionBecomes(removed);
+    const removedAt = Date.now();
+    await pause(500);
+    const { records } = await load.stop();
+    expect(records.flatMap(({ error }) => (error === undefined ? [] : [error.message]))).to.deep.equal([]);
+    const answers = (late: boolean): string[] =>
+      [
+        ...new Set(
+          records.filter(({ startedAt }) => startedAt > removedAt === late).map(({ answer }) => answer),
+        ),
+      ].sort();
+    // Warm connections of the old key served until its pin went: else the next line would prove nothing.
+    expect(answers(false)).to.include('old');
+    expect(answers(true)).to.deep.equal(['new']);
+    expect(pins.status()).to.include({ state: 'fresh', source: 'provider', provider: 'azure' });
+  });
+
+  const mishaps: readonly {
+    readonly what: string;
+    readonly code: string;
+    readonly strike: () => Promise<void> | void;
+    readonly mend: () => Promise<void> | void;
+  }[] = [
+    {
+      what: 'dies and comes back',
+      code: 'ERR_PROVIDER_UNAVAILABLE',
+      strike: () => store.kill(),
+      mend: () => store.restart(),
+    },
+    {
+      what: 'denies the identity, until it has its permission back',
+      code: 'ERR_PROVIDER_DENIED',
+      strike: () => store.permit(false),
+      mend: () => store.permit(true),
+    },
+    {
+      what: 'is shown tokens that have ended, until there are good ones',
+      code: 'ERR_PROVIDER_DENIED',
+      strike: () => store.expireTokens(true),
+      mend: () => store.expireTokens(false),
+    },
+    {
+      what: 'throttles',
+      code: 'ERR_PROVIDER_THROTTLED',
+      strike: () => store.throttle(1),
+      mend: () => undefined,
+    },
+    {
+      what: 'loses the secret to a slip, until it is recovered',
+      code: 'ERR_PROVIDER_NOT_FOUND',
+      strike: () => store.remove(),
+      mend: () => store.recover(),
+    },
+    {
+      what: 'has its newest version disabled, until it is enabled again',
+      code: 'ERR_PROVIDER_NOT_FOUND',
+      strike: () => store.enable(false),
+      mend: () => store.enable(true),
+    },
+  ];
+  for (const { what, code, strike, mend } of mishaps) {
+    it(`goes on when the vault ${what}`, async () => {
+      await strike();
+      await until(
+        () => events.some((event) => event.type === 'refreshError' && event.error.code === code),
+        () => JSON.stringify(pins.status()),
+      );
+      expect(pins.status()).to.include({ source: 'provider', provider: 'azure' });
+      await mend();
+      await comesBack();
+      await followsAndLosesNothing();
+    });
+  }
+
+  it('begins on its fallback while the vault is away, and moves over when it is back', async () => {
+    await store.kill();
+    const second = await createPinResolver(
+      { ...store.options, refreshIntervalMs: 250, warnings: false },
+      { ...store.environment, PINVAULT_FALLBACK_PINS: JSON.stringify({ [host]: oldLeaf.pin }) },
+    );
+    try {
+      expect(second.status()).to.include({ state: 'stale', source: 'fallback', provider: 'env' });
+      await store.restart();
+      await until(
+        () => second.status().source === 'provider',
+        () => JSON.stringify(second.status()),
+      );
+      expect(second.status()).to.include({ state: 'fresh', provider: 'azure' });
+    } finally {
+      await second.close();
+    }
+  });
+
+  it('does not begin on its fallback where the secret is missing, or has no version in force', async () => {
+    const environment = {
+      ...store.environment,
+      PINVAULT_FALLBACK_PINS: JSON.stringify({ [host]: oldLeaf.pin }),
+    };
+    const start = async (): Promise<unknown> =>
+      createPinResolver({ ...store.options, warnings: false }, environment).then(
+        async (resolver) => resolver.close(),
+        (error: unknown) => error,
+      );
+    await store.enable(false);
+    expect(await start()).to.include({ code: 'ERR_PROVIDER_NOT_FOUND', detail: 'disabled' });
+    await store.remove();
+    expect(await start()).to.include({ code: 'ERR_PROVIDER_NOT_FOUND', detail: 'deleted' });
+  });
+});
