@@ -8,10 +8,11 @@ import { build, install } from './workspace.mjs';
 export async function runDemo(args) {
   await install();
   await build();
-  const wantsOpenBao = args.some(
-    (arg, index) => arg === '--vault=openbao' || (arg === 'openbao' && args[index - 1] === '--vault'),
-  );
-  const servers = wantsOpenBao ? await realServers('openbao') : {};
+  const asked = args.join(' ');
+  const wanted = [];
+  if (/--vault[= ]openbao/.test(asked)) wanted.push('openbao');
+  if (/--provider[= ]aws/.test(asked)) wanted.push('moto');
+  const servers = await realServers(...wanted);
   process.stdout.write('\n');
   const program = join(root, 'examples/demo/dist/main.js');
   return runVisibly(process.execPath, [program, ...args], { env: { ...demoEnvironment(), ...servers } });

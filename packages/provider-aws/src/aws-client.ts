@@ -78,12 +78,24 @@ export class AwsClient {
     signal: AbortSignal,
     secret: string,
   ): Promise<unknown> {
+    // The client first: where the SDK is missing, this is the one place that is told.
+    const sdkClient = await this.#ready(client);
     const command = make(await this.#loadedSdk());
     guard(command, this.#settings);
     try {
-      return await (await client).send(command, { abortSignal: signal });
+      return await sdkClient.send(command, { abortSignal: signal });
     } catch (error) {
       throw requestFailure(error, secret);
+    }
+  }
+
+  /** A client that could not be made is made anew at the next read. */
+  async #ready(client: Promise<SdkClient>): Promise<SdkClient> {
+    try {
+      return await client;
+    } catch (error) {
+      if (this.#client === client) [this.#client, this.#sdk] = [undefined, undefined];
+      throw error;
     }
   }
 

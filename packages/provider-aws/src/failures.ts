@@ -159,7 +159,8 @@ function serviceFailure(name: string, error: SdkError, secret: string): PinError
 
 /** What never reached the service, or was no answer of it. */
 function clientFailure(name: string, error: SdkError): PinError | undefined {
-  if (name === 'SyntaxError') {
+  // With another status it is the page of whatever stands in between: the status counts, and the SDK has lost it to JSON.
+  if (name === 'SyntaxError' && (statusOf(error) ?? 200) < 300) {
     return new PinDocumentError(
       'ERR_DOCUMENT_MALFORMED',
       'Secrets Manager answers with something that is no JSON',
@@ -173,7 +174,8 @@ function clientFailure(name: string, error: SdkError): PinError | undefined {
     const text = 'no credentials: none of the sources where the AWS SDK looks has any';
     return new PinProviderError('ERR_PROVIDER_DENIED', text, { provider: 'aws', detail: 'no-credentials' });
   }
-  if (textOf(error.message).startsWith('Region is missing'))
+  // Two plain Errors of the SDK: an unset variable, and an empty or a crooked one.
+  if (/^Region (?:is missing|not accepted)/u.test(textOf(error.message)))
     return misconfigured('no region: set AWS_REGION, or pass aws: { region }', 'region');
   const code =
     typeof error.code === 'string' && /^[A-Z][A-Z0-9_]{2,60}$/u.test(error.code) ? error.code : undefined;

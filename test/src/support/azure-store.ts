@@ -1,17 +1,16 @@
-import type { Suite } from 'mocha';
 import {
   type AzureKeyVault,
-  findAzureKeyVault,
   startAzureKeyVault,
   startTokenIssuer,
   type TokenIssuer,
 } from '@pinvault/testing';
 import type { CreatePinResolverOptions, Environment } from 'pinvault';
+import type { CloudStore, Mishap, Rows } from './cloud-store.js';
 
 const secretName = 'tls-pins';
 
 /** The emulator of Azure Key Vault with one secret in it, and what an operator, or fate, does to it. */
-export class AzureStore {
+export class AzureStore implements CloudStore {
   readonly provider = 'azure';
   readonly #vault: AzureKeyVault;
   readonly #issuer: TokenIssuer;
@@ -35,7 +34,7 @@ export class AzureStore {
   }
 
   /** What a service passes in code. */
-  get options(): Pick<CreatePinResolverOptions, 'azure'> {
+  get options(): CreatePinResolverOptions {
     return {
       azure: {
         credential: {
@@ -60,45 +59,58 @@ export class AzureStore {
   }
 
   /** Writes a new version, and returns its revision. */
-  async publish(rows: Readonly<Record<string, string>>): Promise<string> {
+  async publish(rows: Rows): Promise<string> {
     this.#version = await this.#vault.set(secretName, JSON.stringify(rows));
     return this.#version;
   }
 
-  async remove(): Promise<void> {
-    await this.#vault.remove(secretName);
+  get mishaps(): readonly Mishap[] {
+    return [
+      {
+        what: 'denies the identity, until it has its permission back',
+        code: 'ERR_PROVIDER_DENIED',
+        strike: async () => this.#vault.permit({ reader: ['secrets/list'] }),
+        mend: async () => this.#vault.permit({}),
+      },
+      {
+        what: 'is shown tokens that have ended, until there are good ones',
+        code: 'ERR_PROVIDER_DENIED',
+        strike: () => void (this.#lifeSeconds = -3_600),
+        mend: () => void (this.#lifeSeconds = 3_600),
+      },
+      {
+        what: 'throttles',
+        code: 'ERR_PROVIDER_THROTTLED',
+        strike: async () => this.#vault.throttle(1),
+        mend: () => undefined,
+      },
+      {
+        what: 'loses the secret to a slip, until it is recovered',
+        code: 'ERR_PROVIDER_NOT_FOUND',
+        strike: async () => this.#vault.remove(secretName),
+        mend: async () => this.#vault.recover(secretName),
+      },
+      {
+        what: 'has its newest version disabled, until it is enabled again',
+        code: 'ERR_PROVIDER_NOT_FOUND',
+        strike: async () => this.#enable(false),
+        mend: async () => this.#enable(true),
+      },
+    ];
   }
 
-  /** Takes `remove` back. */
-  async recover(): Promise<void> {
-    await this.#vault.recover(secretName);
+  get absences(): CloudStore['absences'] {
+    return [
+      { detail: 'disabled', strike: async () => this.#enable(false) },
+      { detail: 'deleted', strike: async () => this.#vault.remove(secretName) },
+    ];
   }
 
-  /** Switches the newest version off, or on again. */
-  async enable(enabled: boolean): Promise<void> {
-    await this.#vault.update(secretName, this.#version, { enabled });
-  }
-
-  /** Takes the permission of the service, or gives it back. */
-  async permit(allowed: boolean): Promise<void> {
-    await this.#vault.permit(allowed ? {} : { reader: ['secrets/list'] });
-  }
-
-  async throttle(count: number): Promise<void> {
-    await this.#vault.throttle(count);
-  }
-
-  /** From now on tokens have ended an hour ago, or are good again. */
-  expireTokens(expired: boolean): void {
-    this.#lifeSeconds = expired ? -3_600 : 3_600;
-  }
-
-  async kill(): Promise<void> {
+  async goAway(): Promise<void> {
     await this.#vault.kill();
   }
 
-  /** Takes `kill` back, with all secrets. */
-  async restart(): Promise<void> {
+  async comeBack(): Promise<void> {
     await this.#vault.restart();
   }
 
@@ -106,23 +118,9 @@ export class AzureStore {
     await this.#vault.stop();
     await this.#issuer.close();
   }
-}
 
-/**
- * A describe whose tests need the emulator of Azure Key Vault. Without it they are pending, and the title says why; where
- * PINVAULT_REQUIRE_REAL=1 promises one, its absence is a failure.
- */
-export function describeWithAzure(title: string, define: (this: Suite) => void): void {
-  const found = findAzureKeyVault();
-  if ('path' in found) {
-    describe(title, define);
-  } else if (process.env['PINVAULT_REQUIRE_REAL'] === '1') {
-    describe(title, () => {
-      it('has an emulator of Azure Key Vault to run against', () => {
-        throw new Error(found.reason);
-      });
-    });
-  } else {
-    describe.skip(`${title} (skipped: ${found.reason})`, define);
+  /** Switches the newest version off, or on again. */
+  async #enable(enabled: boolean): Promise<void> {
+    await this.#vault.update(secretName, this.#version, { enabled });
   }
 }

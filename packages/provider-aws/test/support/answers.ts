@@ -1,7 +1,7 @@
 import type { StoreAnswer } from '@pinvault/provider-conformance';
 
 // What moto cannot be made to do, in the words of the service itself (JSON 1.1, Secrets Manager of 2026).
-function refusal(status: number, type: string, message: string): StoreAnswer {
+export function refusal(status: number, type: string, message: string): StoreAnswer {
   return {
     status,
     headers: {
@@ -55,3 +55,20 @@ export const page: StoreAnswer = {
   headers: { 'content-type': 'text/html' },
   body: '<html><body>Please log in</body></html>',
 };
+
+/** No such secret, or no version with the stage. */
+export const resourceNotFound: StoreAnswer = refusal(
+  400,
+  'ResourceNotFoundException',
+  "Secrets Manager can't find the specified secret.",
+);
+
+/** Deleted in the console; it can be restored for seven days or more. */
+export const markedForDeletion: StoreAnswer = refusal(
+  400,
+  'InvalidRequestException',
+  "You can't perform this operation on the secret because it was marked for deletion.",
+);
+
+/** What an account, or an emulator, says of an operation that it does not have. */
+export const unknownOperation: StoreAnswer = refusal(400, 'UnknownOperationException', 'Unknown operation');

@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { request } from 'node:http';
+import { ServerProcess } from '../processes/server-process.js';
 
 /** How {@link startMoto} is set up. */
 export interface MotoOptions {
@@ -18,7 +17,6 @@ export interface AwsAnswer {
 }
 
 const startLimitMs = 30_000;
-const graceMs = 5_000;
 
 /**
  * moto, a server with the API of AWS, in a process of its own on a free port of the loopback interface. State lives in
@@ -26,37 +24,26 @@ const graceMs = 5_000;
  */
 export class Moto {
   readonly region: string;
-  readonly #child: ChildProcess;
-  readonly #ended: Promise<unknown>;
-  // For the last moment of our own process, when nothing can be awaited any more.
-  readonly #abandon = (): void => void this.#child.kill('SIGKILL');
+  readonly #process: ServerProcess;
   #port = 0;
-  #log = '';
 
   private constructor({ packages, region = 'eu-central-1' }: MotoOptions) {
     this.region = region;
-    this.#child = spawn('python3', ['-m', 'moto.server', '-H', '127.0.0.1', '-p', '0'], {
-      // Nothing of ours: an AWS_* variable or a proxy would change what it does.
-      env: {
-        PATH: process.env['PATH'],
-        PYTHONPATH: packages,
-        PYTHONUNBUFFERED: '1',
-        PYTHONDONTWRITEBYTECODE: '1',
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
+    // Nothing else of ours: an AWS_* variable or a proxy would change what it does.
+    const env = { PYTHONPATH: packages, PYTHONUNBUFFERED: '1', PYTHONDONTWRITEBYTECODE: '1' };
+    const path = { PATH: process.env['PATH'] ?? '' };
+    this.#process = new ServerProcess('python3', ['-m', 'moto.server', '-H', '127.0.0.1', '-p', '0'], {
+      ...path,
+      ...env,
     });
-    const take = (chunk: string): void => void (this.#log += chunk);
-    this.#child.stdout?.setEncoding('utf8').on('data', take);
-    this.#child.stderr?.setEncoding('utf8').on('data', take);
-    this.#ended = once(this.#child, 'close').catch((error: unknown) => take(String(error)));
-    process.once('exit', this.#abandon);
   }
 
   /** Starts a server. Exported as `startMoto`. @throws Error with all that it printed, where it does not start */
   static async start(options: MotoOptions): Promise<Moto> {
     const moto = new Moto(options);
     try {
-      await moto.#listening();
+      const [, port] = await moto.#process.printed(/Running on http:\/\/127\.0\.0\.1:(\d+)/u, startLimitMs);
+      moto.#port = Number(port);
       return moto;
     } catch (error) {
       await moto.stop();
@@ -69,13 +56,9 @@ export class Moto {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid;
-  }
-
   /** Everything that it has printed so far. */
   log(): string {
-    return this.#log;
+    return this.#process.log;
   }
 
   /** Writes the secret as an operator does, creates it, or takes its deletion back. Resolves with the `VersionId`. */
@@ -123,33 +106,9 @@ export class Moto {
     });
   }
 
-  /** Ends it as a crash would, and waits until it has ended. */
-  async kill(): Promise<void> {
-    this.#child.kill('SIGKILL');
-    await this.#ended;
-  }
-
-  /** Asks it to end, insists after five seconds, and waits until it has. Idempotent. */
+  /** Ends it, with all its secrets, and waits until it has ended. Idempotent. */
   async stop(): Promise<void> {
-    this.#child.kill('SIGTERM');
-    const insist = setTimeout(this.#abandon, graceMs);
-    await this.#ended;
-    clearTimeout(insist);
-    process.off('exit', this.#abandon);
-  }
-
-  async #listening(): Promise<void> {
-    const deadline = Date.now() + startLimitMs;
-    for (;;) {
-      const [, port] = /Running on http:\/\/127\.0\.0\.1:(\d+)/.exec(this.#log) ?? [];
-      if (port !== undefined) {
-        this.#port = Number(port);
-        return;
-      }
-      if (this.#child.exitCode !== null || this.#child.pid === undefined || Date.now() > deadline)
-        throw new Error(`moto did not start:\n${this.#log}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await this.#process.kill();
   }
 }
 
