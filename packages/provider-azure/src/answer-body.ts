@@ -10,8 +10,8 @@ export interface RawAnswer {
 }
 
 /**
- * The text that the SDK gets to read. It takes each answer for one of the service's: where there is none (an empty 503 of
- * a gateway) it would throw a TypeError, and status and Retry-After were lost.
+ * The text that the SDK gets to read. It takes each answer for one of the service's; where an error has no JSON (an empty
+ * 503 of a gateway) it reads an empty object, so that status and Retry-After survive.
  *
  * @throws PinDocumentError for a success that is no secret
  */

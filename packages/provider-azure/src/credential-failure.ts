@@ -18,14 +18,15 @@ export function credentialFailure(error: unknown): PinProviderError {
   }
   const causes = [error, ...causesOf(error)];
   const status = causes.map(statusOf).find((each) => each !== undefined);
+  const isRefused = causes.some(isRefusal);
   const codes = [...new Set(causes.flatMap(entraCodes))];
   const told = codes.length === 0 ? '' : ` (${codes.slice(0, 3).join(', ')})`;
-  if (status === 429)
+  if (status === 429 || codes.some((each) => each === throttledCode))
     return failure('ERR_PROVIDER_THROTTLED', `Microsoft Entra ID asks for fewer sign-ins${told}`);
-  if (status !== undefined && status >= 400 && status < 500) {
+  if (isRefused) {
     return failure(
       'ERR_PROVIDER_DENIED',
-      `Microsoft Entra ID, or the managed identity, refused the sign-in with status ${status}${told}; see AZURE_TENANT_ID, AZURE_CLIENT_ID and what belongs to them`,
+      `Microsoft Entra ID refused the sign-in${told}; see AZURE_TENANT_ID, AZURE_CLIENT_ID and what belongs to them`,
     );
   }
   const isUnavailable = causes.some((each) => member(each, 'name') === 'CredentialUnavailableError');
@@ -61,6 +62,25 @@ function causesOf(error: unknown): unknown[] {
     }
   }
   return found;
+}
+
+// https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+const throttledCode = 'AADSTS50196';
+const transientCodes: ReadonlySet<string> = new Set(['AADSTS90006', 'AADSTS90012', 'AADSTS90033']);
+
+/**
+ * Whether somebody has said no. The SDK gives a sign-in that reached nobody the status 400, too: what counts is a code of
+ * Entra's, or one of RFC 6749 §5.2.
+ */
+function isRefusal(error: unknown): boolean {
+  const status = statusOf(error);
+  if (status === undefined || status < 400 || status >= 500) return false;
+  const codes = entraCodes(error);
+  if (codes.length > 0) return !codes.some((each) => transientCodes.has(each));
+  const message = member(error, 'message');
+  return (
+    typeof message === 'string' && /\b(?:invalid_client|invalid_grant|unauthorized_client)\b/u.test(message)
+  );
 }
 
 function statusOf(error: unknown): number | undefined {

@@ -12,7 +12,7 @@ export type SecretClientClass = new (
 export async function loadSecretClient(): Promise<SecretClientClass> {
   try {
     const { SecretClient } = await import('@azure/keyvault-secrets');
-    return SecretClient as unknown as SecretClientClass;
+    return SecretClient;
   } catch (error) {
     throw missing('@azure/keyvault-secrets', 'npm install @azure/keyvault-secrets @azure/identity', error);
   }
@@ -20,9 +20,9 @@ export async function loadSecretClient(): Promise<SecretClientClass> {
 
 /** The credential of a service that was given none: whatever the machine offers. @throws PinProviderError */
 export async function loadDefaultCredential(): Promise<AzureTokenCredential> {
-  let identity: typeof import('@azure/identity');
+  let DefaultAzureCredential: new (options: object) => AzureTokenCredential;
   try {
-    identity = await import('@azure/identity');
+    ({ DefaultAzureCredential } = await import('@azure/identity'));
   } catch (error) {
     throw missing(
       '@azure/identity',
@@ -31,7 +31,7 @@ export async function loadDefaultCredential(): Promise<AzureTokenCredential> {
     );
   }
   // The resolver owns time: what may pass is asked for again at the next read.
-  return new identity.DefaultAzureCredential({ retryOptions: { maxRetries: 0 } });
+  return new DefaultAzureCredential({ retryOptions: { maxRetries: 0 } });
 }
 
 function missing(name: string, advice: string, cause: unknown): PinProviderError {

@@ -31,8 +31,8 @@ const vaultScopes: ReadonlySet<string> = new Set(
  * A credential between the SDK and the caller's. It asks for one token at a time, keeps it while it is good, and lets
  * a slow acquisition go on when the read that began it has given up: the next read finds it.
  *
- * The SDK is told of no expiry. It would refresh in the background, and a refresh that fails there until the token has
- * ended becomes an unhandled rejection, which ends the process.
+ * The SDK is told of no expiry, so that it asks here each time, and waits: no acquisition fails where nobody would handle
+ * it.
  */
 export class TokenSource implements AzureTokenCredential {
   readonly #options: TokenSourceOptions;

@@ -1,5 +1,10 @@
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, type AgentOptions, request as httpsRequest } from 'node:https';
+import {
+  Agent as HttpsAgent,
+  type AgentOptions,
+  type RequestOptions,
+  request as httpsRequest,
+} from 'node:https';
 import type { SecretClientOptions } from '@azure/keyvault-secrets';
 import { createStaticProvider, PinDocumentError, PinResolver } from '@pinvault/core';
 import { PinnedAgent } from '@pinvault/node';
@@ -50,7 +55,7 @@ export class AzureTransport implements SdkHttpClient {
     if (request.agent !== undefined && pins !== undefined) throw refusedProxy(this.#settings);
     this.#agent ??= this.#createAgent();
     const agent = request.agent ?? (await this.#agent);
-    const response = await exchange(url, request, agent as HttpAgent);
+    const response = await this.#exchange(url, request, agent as HttpAgent);
     const headers = new AnswerHeaders(response.headers);
     const status = response.statusCode ?? 0;
     const text = await readBounded(response, this.#settings);
@@ -65,6 +70,34 @@ export class AzureTransport implements SdkHttpClient {
     this.#isClosed = true;
     (await this.#agent?.catch(() => undefined))?.destroy();
     await this.#endpointPins?.close();
+  }
+
+  #exchange(
+    url: URL,
+    { method, headers, abortSignal }: SdkRequest,
+    agent: HttpAgent,
+  ): Promise<IncomingMessage> {
+    const { tlsOptions, skipVerify } = this.#settings;
+    const options: RequestOptions = {
+      method,
+      agent,
+      // For an agent that is not ours, a proxy's: explicit, also against NODE_TLS_REJECT_UNAUTHORIZED=0.
+      rejectUnauthorized: !skipVerify,
+      ...(tlsOptions.ca === undefined ? {} : { ca: tlsOptions.ca }),
+      ...(abortSignal instanceof AbortSignal ? { signal: abortSignal } : {}),
+    };
+    return new Promise((resolve, reject) => {
+      const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+      const request = send(url, options);
+      // Not among the options: those Node prints under NODE_DEBUG=http, and with them the token.
+      for (const [name, value] of headers)
+        if (name.toLowerCase() !== 'accept-encoding') request.setHeader(name, value);
+      // The resolver holds the process while it starts; a read in the background never does.
+      request.once('socket', (socket) => socket.unref());
+      request.once('response', resolve);
+      request.once('error', reject);
+      request.end();
+    });
   }
 
   async #createAgent(): Promise<HttpAgent> {
@@ -89,22 +122,6 @@ export class AzureTransport implements SdkHttpClient {
     if (this.#isClosed) await resolver.close();
     return new PinnedAgent(resolver, options);
   }
-}
-
-function exchange(url: URL, { method, headers, abortSignal }: SdkRequest, agent: HttpAgent) {
-  const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-  return new Promise<IncomingMessage>((resolve, reject) => {
-    const signal = abortSignal instanceof AbortSignal ? abortSignal : undefined;
-    const request = send(url, { method, agent, ...(signal === undefined ? {} : { signal }) });
-    // Not among the options: those Node prints under NODE_DEBUG=http, and with them the token.
-    for (const [name, value] of headers)
-      if (name.toLowerCase() !== 'accept-encoding') request.setHeader(name, value);
-    // The resolver holds the process while it starts; a read in the background never does.
-    request.once('socket', (socket) => socket.unref());
-    request.once('response', resolve);
-    request.once('error', reject);
-    request.end();
-  });
 }
 
 async function readBounded(response: IncomingMessage, { host }: VaultPlace): Promise<string> {

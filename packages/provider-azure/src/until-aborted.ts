@@ -1,6 +1,5 @@
-/** The value, unless the signal aborts first: then its reason. What comes of the value afterwards goes nowhere. */
+/** The value, unless the signal aborts first: then its reason. What comes of the value afterwards, a rejection too, goes nowhere. */
 export async function untilAborted<Value>(value: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  value.catch(() => undefined);
   let stop: (() => void) | undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     const end = (): void => reject(signal.reason as Error);

@@ -2,8 +2,8 @@ import { type SecretClientOptions, SecretClient } from '@azure/keyvault-secrets'
 import { DefaultAzureCredential, type TokenCredential } from '@azure/identity';
 import { expect } from 'chai';
 import { type AzureProviderOptions, type AzureSecretClient, createAzureProvider } from '#src/index.js';
-import { documentError, providerError } from './support/errors.js';
-import { credentialOf, readOnce } from './support/provider.js';
+import { documentError, failureOf, providerError } from './support/errors.js';
+import { credentialOf, read, readOnce } from './support/provider.js';
 import { canary, errorBody, WireVault } from './support/wire-vault.js';
 
 describe('a client of the caller', () => {
@@ -64,6 +64,23 @@ describe('a client of the caller', () => {
     await vault.close();
     const away = await providerError(() => readOnce(optionsWith(clientOf())), 'ERR_PROVIDER_UNAVAILABLE');
     expect(away.detail).to.equal('ECONNREFUSED');
+  });
+
+  it('is asked no more after close, and what it was asked ends then', async () => {
+    const asked: string[] = [];
+    const client: AzureSecretClient = {
+      getSecret: (name) => {
+        asked.push(name);
+        return new Promise(() => undefined);
+      },
+    };
+    const provider = createAzureProvider(optionsWith(client));
+    const pending = failureOf(() => read(provider));
+    while (asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await provider.close?.();
+    expect(await pending).to.have.property('detail', 'closed');
+    expect(await failureOf(() => read(provider))).to.have.property('detail', 'closed');
+    expect(asked).to.deep.equal(['tls-pins']);
   });
 
   it('is ended in time, also where it does not listen', async () => {

@@ -7,6 +7,10 @@ import { credentialOf } from './support/provider.js';
 
 const json = { 'content-type': 'application/json; charset=utf-8' };
 
+function answer(status: number, error: object, headers: Record<string, string> = {}) {
+  return { status, headers: { ...json, ...headers }, body: JSON.stringify({ error }) };
+}
+
 let secretsSoFar = 0;
 
 /** A secret of its own for each check, in one emulator. */
@@ -42,9 +46,14 @@ function harnessFor(emulated: () => Emulated): ProviderHarness {
         isDeleted = false;
         version = await vault.set(name, text);
       };
-      const answer = (status: number, error: object, headers: Record<string, string> = {}): void =>
-        front.answer({ status, headers: { ...json, ...headers }, body: JSON.stringify({ error }) });
+      // As the service words it for an identity without a role, and for one that asks too often.
+      const faults = front.backend({
+        denied: answer(403, { code: 'Forbidden', innererror: { code: 'ForbiddenByRbac' } }),
+        throttled: answer(429, { code: 'Throttled' }, { 'retry-after': '7' }),
+        failed: answer(500, { code: 'InternalServerError' }),
+      });
       return {
+        ...faults,
         create: () => createAzureProvider(options),
         createWithTimeout: (timeoutMs) => createAzureProvider({ ...options, timeoutMs }),
         createPerHost: () => createAzureProvider({ ...options, secretName: `${name}-{host}` }),
@@ -53,38 +62,13 @@ function harnessFor(emulated: () => Emulated): ProviderHarness {
         publishFor: async (host, rows) =>
           void (await vault.set(`${name}-${encodeHost(host)}`, JSON.stringify(rows))),
         secrets: [good, expired],
-        requests: () => front.requests,
-        connections: () => front.connections,
         remove: async () => {
           await vault.remove(name);
           isDeleted = true;
         },
         disable: () => vault.update(name, version, { enabled: false }),
-        // As the service words it for an identity without a role.
-        deny: () =>
-          answer(403, {
-            code: 'Forbidden',
-            message: 'Caller is not authorized to perform action on resource.',
-            innererror: { code: 'ForbiddenByRbac' },
-          }),
-        throttle() {
-          answer(
-            429,
-            { code: 'Throttled', message: 'Reason: VaultRequestTypeLimitReached' },
-            { 'retry-after': '7' },
-          );
-          return 7_000;
-        },
-        goOffline: () => front.goOffline(),
-        fail: () => answer(500, { code: 'InternalServerError', message: 'An unexpected error occurred.' }),
-        answerGarbage: () =>
-          front.answer({ status: 200, headers: { 'content-type': 'text/html' }, body: '<html></html>' }),
-        echo: () => front.echo(400),
-        hang: () => front.hang(),
-        restore: () => front.restore(),
         expireCredentials: () => void (token = expired),
         renewCredentials: () => void (token = good),
-        stop: () => front.stop(),
       };
     },
     cannot: { publishBytes: 'a secret of Azure Key Vault is text' },

@@ -26,10 +26,32 @@ const none = new CredentialUnavailableError(
 
 describe('a credential without a token', () => {
   const cases: readonly (readonly [string, unknown, string, readonly string[]])[] = [
-    ['a secret that is wrong', entraError(401, '7000215'), 'ERR_PROVIDER_DENIED', ['401', 'AADSTS7000215']],
+    ['a secret that is wrong', entraError(401, '7000215'), 'ERR_PROVIDER_DENIED', ['AADSTS7000215']],
     ['a tenant that does not exist', entraError(400, '90002'), 'ERR_PROVIDER_DENIED', ['AADSTS90002']],
     ['too many sign-ins', entraError(429, '50196'), 'ERR_PROVIDER_THROTTLED', ['AADSTS50196']],
     ['a sign-in that is down', entraError(503, '90033'), 'ERR_PROVIDER_UNAVAILABLE', ['AADSTS90033']],
+    [
+      'a sign-in that asks to come back',
+      entraError(400, '90033'),
+      'ERR_PROVIDER_UNAVAILABLE',
+      ['AADSTS90033'],
+    ],
+    ['a loop of sign-ins', entraError(400, '50196'), 'ERR_PROVIDER_THROTTLED', ['AADSTS50196']],
+    [
+      'a sign-in that reached nobody, which has a status all the same',
+      new AuthenticationError(400, {
+        error: 'EnvironmentCredential authentication failed.',
+        error_description: `endpoints_resolution_error: ${canary}`,
+      }),
+      'ERR_PROVIDER_UNAVAILABLE',
+      [],
+    ],
+    [
+      'a secret that another issuer does not know',
+      new AuthenticationError(400, { error: 'invalid_client', error_description: `MSIS9607: ${canary}` }),
+      'ERR_PROVIDER_DENIED',
+      [],
+    ],
     ['no credential', none, 'ERR_PROVIDER_UNAVAILABLE', ['EnvironmentCredential', 'az login']],
     [
       'a walk along several, none of which is there',
@@ -72,7 +94,7 @@ describe('a credential without a token', () => {
 
   it('is told the same way through a client of the caller', () => {
     const place = { host: 'pins.vault.azure.net', vaultName: 'pins', name: 'tls-pins' };
-    for (const [, thrown, code] of cases.slice(0, 8))
+    for (const [, thrown, code] of cases.slice(0, 10))
       expect(mapError(thrown, place)).to.include({ code, detail: 'credential' });
   });
 

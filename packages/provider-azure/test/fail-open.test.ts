@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
 import { Agent } from 'node:https';
+import { type AddressInfo, connect, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { warningsDuring } from '@pinvault/testing';
+import { runChild, warningsDuring } from '@pinvault/testing';
 import type { AzureProviderOptions } from '#src/index.js';
 import { readAzureSettings } from '#src/options.js';
 import { expectInvalidOption, expectMisconfigured, providerError } from './support/errors.js';
@@ -44,13 +47,62 @@ describe('ways to switch the check of the vault’s certificate off', () => {
     });
   }
 
+  it('are not NODE_TLS_REJECT_UNAUTHORIZED=0 behind a proxy', async function () {
+    this.timeout(20_000);
+    let tunnels = 0;
+    const proxy = createServer().listen(0, '127.0.0.1');
+    proxy.on('connect', (_request, client: Socket) => {
+      tunnels += 1;
+      const upstream = connect(vault.server.port, '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+        upstream.pipe(client).pipe(upstream);
+      });
+      for (const socket of [upstream, client]) socket.on('error', () => undefined);
+    });
+    await once(proxy, 'listening');
+    const source = `
+      import { createAzureProvider } from '@pinvault/provider-azure';
+      const provider = createAzureProvider({
+        vaultUrl: 'https://localhost:${vault.server.port}',
+        secretName: 'tls-pins',
+        credential: { getToken: async () => ({ token: 't', expiresOnTimestamp: 9e12 }) },
+        clientOptions: process.env.TRUSTED ? { tlsOptions: { ca: process.env.TRUSTED } } : {},
+      });
+      const hold = setTimeout(() => undefined, 20_000);
+      const result = await provider.read({ signal: new AbortController().signal }).catch((error) => error);
+      clearTimeout(hold);
+      console.log(result.detail ?? result.document);
+    `;
+    const env = {
+      HTTPS_PROXY: `http://127.0.0.1:${String((proxy.address() as AddressInfo).port)}`,
+      NODE_TLS_REJECT_UNAUTHORIZED: '0',
+      NODE_NO_WARNINGS: '1',
+    };
+    const folder = new URL('.', import.meta.url);
+    try {
+      const refused = await runChild(folder, source, env);
+      expect(refused.output).to.equal('UNABLE_TO_VERIFY_LEAF_SIGNATURE\n');
+      expect([tunnels, vault.server.applicationBytes]).to.deep.equal([1, 0]);
+      // The twin: through the very same proxy, with a CA that is trusted.
+      const good = await runChild(folder, source, { ...env, TRUSTED: vault.root.pem });
+      expect(good.output).to.equal('{"api.example.com":"none"}\n');
+    } finally {
+      proxy.closeAllConnections();
+      proxy.close();
+    }
+  });
+
   it('are not NODE_TLS_REJECT_UNAUTHORIZED=0', async () => {
     const before = process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
     process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0';
     try {
       await warningsDuring(async () => {
-        for (const options of [{}, { pins: vault.leaf.pin }] satisfies Partial<AzureProviderOptions>[]) {
-          const untrusting = vault.options({ ...options, clientOptions: {} });
+        for (const options of [
+          { clientOptions: {} },
+          { clientOptions: {}, pins: vault.leaf.pin },
+          { clientOptions: { agent: new Agent() } },
+        ] satisfies Partial<AzureProviderOptions>[]) {
+          const untrusting = vault.options(options);
           await providerError(() => readOnce(untrusting), 'ERR_PROVIDER_UNAVAILABLE');
         }
       });
@@ -58,7 +110,7 @@ describe('ways to switch the check of the vault’s certificate off', () => {
       if (before === undefined) delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
       else process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = before;
     }
-    expect(vault.server.connections).to.equal(2);
+    expect(vault.server.connections).to.equal(3);
     expect(vault.server.applicationBytes).to.equal(0);
   });
 });

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { runChild } from '@pinvault/testing';
+import { createRootCa, runChild, startTlsServer, type TestTlsServer } from '@pinvault/testing';
 import { describeWithEmulator } from './support/emulator.js';
 
 // The variables of the SDK count when a process starts; each walk has one of its own, as a service has.
@@ -102,6 +102,72 @@ describeWithEmulator('DefaultAzureCredential, walked for real', function (emulat
     } finally {
       await vault.permit({});
     }
+  });
+
+  describe('with a client secret', () => {
+    const secret = 's3cret-of-the-client';
+    let authority: TestTlsServer;
+    let trusted: string;
+    let answer: () => { readonly status: number; readonly body: object };
+
+    before(async () => {
+      const root = await createRootCa();
+      authority = await startTlsServer({
+        chain: [await root.issue({ hosts: ['localhost'] })],
+        respond(request, response) {
+          const origin = `https://localhost:${authority.port}`;
+          const found = {
+            issuer: `${origin}/adfs`,
+            token_endpoint: `${origin}/adfs/oauth2/token`,
+            authorization_endpoint: `${origin}/adfs/oauth2/authorize`,
+            jwks_uri: `${origin}/adfs/discovery/keys`,
+          };
+          const isDiscovery = request.url?.includes('openid-configuration') === true;
+          const { status, body } = isDiscovery ? { status: 200, body: found } : answer();
+          request.resume();
+          response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+        },
+      });
+      trusted = join(folder, 'both.pem');
+      await writeFile(trusted, `${emulated().vault.ca}\n${root.pem}`);
+    });
+
+    after(async () => {
+      await authority.close();
+    });
+
+    // The one kind of tenant for which the SDK asks nobody on the network whether the authority is a real one.
+    const environment = () => ({
+      AZURE_AUTHORITY_HOST: `https://localhost:${authority.port}`,
+      AZURE_TENANT_ID: 'adfs',
+      AZURE_CLIENT_ID: '11111111-1111-1111-1111-111111111111',
+      AZURE_CLIENT_SECRET: secret,
+      NODE_EXTRA_CA_CERTS: trusted,
+    });
+
+    it('reads', async () => {
+      const token = emulated().issuer.mint();
+      answer = () => ({
+        status: 200,
+        body: { access_token: token, expires_in: 3_600, token_type: 'Bearer' },
+      });
+      expect(await walk(environment())).to.equal('{"a":"none"}\n');
+    });
+
+    it('is denied where the secret is wrong, and it is in no error', async () => {
+      answer = () => ({
+        status: 401,
+        body: {
+          error: 'invalid_client',
+          error_description: `AADSTS7000215: Invalid client secret ${secret}`,
+        },
+      });
+      const output = await walk(environment());
+      expect(output)
+        .to.match(/^ERR_PROVIDER_DENIED credential /u)
+        .and.to.contain('AADSTS7000215');
+      expect(output).not.to.contain(secret);
+    });
   });
 
   it('says so where the machine has no identity, or another one', async () => {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { createAzureProvider } from '#src/index.js';
+import { type AzureToken, createAzureProvider } from '#src/index.js';
 import { read } from './support/provider.js';
 import { canary, WireVault } from './support/wire-vault.js';
 
@@ -43,26 +43,21 @@ describe('what goes over the wire', () => {
 describe('a slow credential', () => {
   it('goes on when the read that asked it has given up: the next read finds the token', async () => {
     const vault = await WireVault.start();
-    let hand: ((token: { token: string; expiresOnTimestamp: number }) => void) | undefined;
-    let asked = 0;
+    const asked: ((token: AzureToken) => void)[] = [];
     const credential = {
-      getToken: () =>
-        new Promise<{ token: string; expiresOnTimestamp: number }>((resolve) => {
-          asked += 1;
-          hand = resolve;
-        }),
+      getToken: () => new Promise<AzureToken>((resolve) => void asked.push(resolve)),
     };
     const provider = createAzureProvider(vault.options({ credential }));
     try {
       const giveUp = new AbortController();
       const first = provider.read({ signal: giveUp.signal }).catch((error: unknown) => error);
-      while (hand === undefined) await new Promise((resolve) => setImmediate(resolve));
+      while (asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
       giveUp.abort();
       expect(await first).to.have.property('detail', 'aborted');
       const second = read(provider);
-      hand({ token: canary, expiresOnTimestamp: Date.now() + 3_600_000 });
+      asked[0]?.({ token: canary, expiresOnTimestamp: Date.now() + 3_600_000 });
       expect(await second).to.have.property('document');
-      expect(asked).to.equal(1);
+      expect(asked).to.have.length(1);
     } finally {
       await provider.close?.();
       await vault.close();

@@ -67,7 +67,7 @@ export class WireVault {
 
   static async start(options: Partial<TlsServerOptions> = {}): Promise<WireVault> {
     const root = await createRootCa({ subject: 'Trusted CA' });
-    const leaf = await root.issue({ hosts: ['127.0.0.1'] });
+    const leaf = await root.issue({ hosts: ['127.0.0.1', 'localhost'] });
     const seen: Seen[] = [];
     const state = { answer: goodAnswer, challenge: 'https://vault.azure.net' };
     const server = await startTlsServer({
