@@ -14,7 +14,7 @@ export async function realServers(...wanted) {
     await step(name, async () => {
       const { path, reason } = await find();
       environment[path ? variable : `${variable}_MISSING`] = path ?? reason;
-      return path ?? `not available, its tests are skipped: ${reason}`;
+      return path ?? `not available: ${reason}`;
     });
   }
   return environment;

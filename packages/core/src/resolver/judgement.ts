@@ -8,7 +8,7 @@ import { HostPatternMap } from '../policy/host-pattern.js';
 import { type Governing, type PinRule, Policy } from '../policy/policy.js';
 import { DerError } from '../pin/der.js';
 import type { NodeCertificate } from '../verify/certificate.js';
-import { Evidence } from '../verify/evidence.js';
+import { type Evidence, EvidenceCache } from '../verify/evidence.js';
 import { checkHostName } from '../verify/host-name.js';
 import { LinkCache } from '../verify/link.js';
 import { findRevoked, matchPins } from '../verify/verifier.js';
@@ -78,6 +78,7 @@ interface Decision {
 export class Judgement {
   readonly #context: JudgementContext;
   readonly #links = new LinkCache();
+  readonly #evidence = new EvidenceCache();
   readonly #remembered = new WeakMap<Evidence, Decision & { readonly epoch: number }>();
   // Under `allow`, a row that was deleted or mistyped must not unpin its host: patterns that ever covered something.
   readonly #everCovered = new HostPatternMap<true>();
@@ -131,12 +132,11 @@ export class Judgement {
     if (wrongName !== undefined) throw wrongName;
     let evidence: Evidence;
     try {
-      evidence = new Evidence(host, target.port, certificate);
+      evidence = this.#evidence.of(host, target.port, certificate);
     } catch (error) {
       throw unreadable(host, target.port, error);
     }
-    // Not remembered yet: most connections of most clients are never judged again.
-    return this.#judgeNow(evidence, this.#context.clock.now()).verdict;
+    return this.judge(evidence);
   }
 
   /** The same question under the pins in force now. @throws PinError */
