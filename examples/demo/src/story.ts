@@ -83,7 +83,7 @@ async function openScene(
   );
   closings.push(() => pins.close());
   narrator.say(
-    `createPinResolver({ provider: '${String(vault.options.provider)}', … }): ready after ${seconds(performance.now() - startedAt)}, reads every second`,
+    `createPinResolver({ provider: '${vault.provider}', … }): ready after ${seconds(performance.now() - startedAt)}, reads every second`,
   );
 
   const agent = new PinnedAgent(pins, stage.trust);

@@ -11,6 +11,7 @@ export async function startAws(packages: string): Promise<DemoVault> {
     name: 'moto (AWS Secrets Manager)',
     address: moto.url,
     secret: secretId,
+    provider: 'aws',
     options: {
       provider: 'aws',
       aws: { secretId, region: moto.region, clientOptions: { endpoint: moto.url, credentials } },

@@ -27,6 +27,7 @@ async function startEmulator(): Promise<DemoVault> {
     name: 'the emulator of Azure Key Vault',
     address: vault.url,
     secret: secretName,
+    provider: 'azure',
     options: azureOptions(vault.url, vault.ca, getToken),
     write: async (rows) => vault.set(secretName, JSON.stringify(rows)),
     async die() {
@@ -63,6 +64,7 @@ async function startStub(reason: string): Promise<DemoVault> {
     name: `a stub of Azure Key Vault in this process (${reason})`,
     address: server.origin,
     secret: secretName,
+    provider: 'azure',
     options: azureOptions(server.origin, root.pem, getToken),
     async write(rows: Rows) {
       newest = { version: randomUUID().replaceAll('-', ''), value: JSON.stringify(rows) };

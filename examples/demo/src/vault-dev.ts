@@ -9,6 +9,7 @@ export async function startVaultInProcess(): Promise<DemoVault> {
     name: 'dev vault in this process',
     address: server.address,
     secret: kvSecret,
+    provider: 'vault',
     options: vaultOptions(server),
     write: async (rows) => writeRows(server, rows),
     async die() {

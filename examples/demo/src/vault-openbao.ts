@@ -32,6 +32,7 @@ export async function startOpenBao(binary: string, signal: AbortSignal): Promise
 class OpenBao implements DemoVault {
   readonly address: string;
   readonly secret = kvSecret;
+  readonly provider = 'vault';
   readonly token = token;
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;

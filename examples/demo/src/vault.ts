@@ -8,6 +8,8 @@ export interface DemoVault {
   readonly address: string;
   /** Where the pins lie in it: `secret/tls-pins`. */
   readonly secret: string;
+  /** What the service calls it. */
+  readonly provider: 'vault' | 'aws' | 'azure';
   /** What the service passes to `createPinResolver` in order to read them. */
   readonly options: CreatePinResolverOptions;
   /** Writes the rows, as whoever may write them does. Resolves with what the store calls this version. */
