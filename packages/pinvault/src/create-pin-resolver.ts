@@ -24,6 +24,8 @@ export interface CreatePinResolverOptions
 const knownOptions: Record<keyof CreatePinResolverOptions, true> = {
   provider: true,
   vault: true,
+  aws: true,
+  azure: true,
   file: true,
   env: true,
   fallback: true,
@@ -68,8 +70,17 @@ export async function createPinResolver(
     if (!Object.hasOwn(knownOptions, name))
       throw invalidOption(name, `is unknown; known are ${Object.keys(knownOptions).join(', ')}`);
   }
-  const { provider: providerChoice, vault, file, env, fallback: fallbackChoice, ...others } = options;
-  const { lastKnownGood: copyChoice, ...given } = others;
+  const {
+    provider: providerChoice,
+    vault,
+    aws,
+    azure,
+    file,
+    env,
+    fallback: fallbackChoice,
+    lastKnownGood: copyChoice,
+    ...given
+  } = options;
   const lastKnownGood = chooseLastKnownGood(copyChoice, environment);
   const resolverOptions: ResolverOptions = {
     ...resolverOptionsOf(environment),
@@ -77,7 +88,7 @@ export async function createPinResolver(
   };
   const fallback = await chooseFallback(fallbackChoice, environment, resolverOptions);
   const provider = await chooseProvider(
-    { provider: providerChoice, vault, file, env },
+    { provider: providerChoice, vault, aws, azure, file, env },
     environment,
     given.maxDocumentBytes,
   );
