@@ -147,6 +147,28 @@ describe('tlsOptions() in tls.connect', () => {
     expect(server.applicationBytes).to.equal(bytes);
   });
 
+  it('rides no connection of a shared agent that was opened without pins', async () => {
+    provider.write({ [host]: other.pin });
+    await pins.refresh();
+    const agent = new https.Agent({ keepAlive: true, ca: root.pem, lookup: loopbackLookup });
+    const ask = async (options: https.RequestOptions): Promise<unknown> =>
+      new Promise((resolve) => {
+        https
+          .get({ host, port: server.port, agent, ...options }, (response) => {
+            // Once more around the event loop: the connection is back in the pool.
+            response.resume().on('end', () => setImmediate(resolve, response.statusCode));
+          })
+          .on('error', resolve);
+      });
+    expect(await ask({ rejectUnauthorized: true })).to.equal(200);
+    expect(Object.keys(agent.freeSockets)).to.have.length(1);
+    const bytes = server.applicationBytes;
+    const refused = await ask(pins.tlsOptions({ host, port: server.port }));
+    expect(findPinError(refused)?.code).to.equal('ERR_PIN_MISMATCH');
+    expect(server.applicationBytes).to.equal(bytes);
+    agent.destroy();
+  });
+
   it('under mode report tells and lets pass', async () => {
     provider.write({ [host]: other.pin });
     const reporting = await createPinResolver({ provider, mode: 'report', warnings: false }, {});

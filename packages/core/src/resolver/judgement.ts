@@ -80,6 +80,8 @@ export class Judgement {
   readonly #links = new LinkCache();
   readonly #evidence = new EvidenceCache();
   readonly #remembered = new WeakMap<Evidence, Decision & { readonly epoch: number }>();
+  // Beside the error and not in it: what a caller logs holds no certificate.
+  readonly #refused = new WeakMap<Error, Evidence>();
   // Under `allow`, a row that was deleted or mistyped must not unpin its host: patterns that ever covered something.
   readonly #everCovered = new HostPatternMap<true>();
   #snapshot: Snapshot;
@@ -136,7 +138,17 @@ export class Judgement {
     } catch (error) {
       throw unreadable(host, target.port, error);
     }
-    return this.judge(evidence);
+    try {
+      return this.judge(evidence);
+    } catch (error) {
+      if (error instanceof Error) this.#refused.set(error, evidence);
+      throw error;
+    }
+  }
+
+  /** The evidence that was refused with this error, in the handshake itself. */
+  evidenceOf(refusal: Error): Evidence | undefined {
+    return this.#refused.get(refusal);
   }
 
   /** The same question under the pins in force now. @throws PinError */

@@ -2,18 +2,23 @@ import { PinError } from '../errors.js';
 import { foreignErrorLabel } from '../internal/foreign-error.js';
 import type { ClockTimer } from '../internal/clock.js';
 import { durationText } from '../internal/text.js';
+import { publish, type VerdictMessage } from '../observe/channels.js';
 import type { Target } from '../policy/host.js';
 import type { PinProvider } from '../provider.js';
 import type { NodeCertificate } from '../verify/certificate.js';
+import { defaultEcdhCurve } from '../verify/host-name.js';
 import type { Evidence } from '../verify/evidence.js';
 import { createServerIdentityCheck, type ServerIdentityCheck } from './check.js';
 import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } from './events.js';
+import { holdBackFailure } from './failed-start.js';
 import { assertPort, hostName, Judgement, type Lookup, readTarget, type Verdict } from './judgement.js';
 import { type KeeperContext, PinKeeper, type RefreshOutcome } from './keeper.js';
+import { isCurable } from './mismatch.js';
+import { momentOf } from './moment.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
 import { RequiredHosts } from './required-hosts.js';
 import type { Snapshot } from './snapshot.js';
-import { startSnapshot } from './start.js';
+import { startSnapshot, type StartedSnapshot } from './start.js';
 import type { ResolverStatus } from './status.js';
 import { Warnings } from './warnings.js';
 
@@ -23,10 +28,13 @@ export interface PinnedTlsOptions {
   rejectUnauthorized: true;
   /** Present and undefined: an `https.Agent` that was made with these options resumes no session of its own. */
   session: undefined;
+  /**
+   * Node's own default, said aloud: it is part of the name under which an `https.Agent` pools connections and sessions,
+   * so that a pinned request is not served over a connection that was opened without pins (Node 20 to 24.17 ask no
+   * check then).
+   */
+  ecdhCurve: string;
 }
-
-/** Longest wait of {@link PinResolver.ensureFresh} for one read, in ms. */
-const ensureFreshTimeoutMs = 2_000;
 
 /**
  * Keeps the pins of one document current and judges connections under them.
@@ -42,16 +50,20 @@ export class PinResolver implements AsyncDisposable {
   readonly #events: PinEventHub;
   readonly #keeper: PinKeeper;
   readonly #judgement: Judgement;
+  readonly #refusals = new WeakMap<
+    Error,
+    { readonly snapshot: Snapshot; readonly read: Promise<unknown> | undefined }
+  >();
   readonly #counters = { matches: 0, mismatches: 0, reported: 0, unpinned: 0 };
 
-  private constructor(snapshot: Snapshot, context: Omit<KeeperContext, 'use'>) {
+  private constructor(started: StartedSnapshot, context: Omit<KeeperContext, 'use'>) {
     const { settings, events } = context;
     this.name = settings.name;
     this.#settings = settings;
     this.#events = events;
-    const keeper = new PinKeeper(snapshot, { ...context, use: (next) => this.#judgement.use(next) });
+    const keeper = new PinKeeper(started, { ...context, use: (next) => this.#judgement.use(next) });
     this.#keeper = keeper;
-    this.#judgement = new Judgement(snapshot, {
+    this.#judgement = new Judgement(started.snapshot, {
       mode: settings.mode,
       uncoveredHosts: settings.uncoveredHosts,
       clock: settings.clock,
@@ -78,15 +90,17 @@ export class PinResolver implements AsyncDisposable {
     });
     if (settings.onEvent !== undefined) events.add('*', settings.onEvent);
     const requiredHosts = new RequiredHosts(settings.requiredHosts);
+    const startedAt = momentOf(settings.clock);
     let started;
     try {
       started = await startSnapshot(settings, requiredHosts);
     } catch (error) {
       // Not waited for: what hangs in there must not keep the failure to itself.
       void closeProviders(settings);
+      await holdBackFailure(error, startedAt, settings);
       throw error;
     }
-    const resolver = new PinResolver(started.snapshot, { settings, events, warnings, requiredHosts });
+    const resolver = new PinResolver(started, { settings, events, warnings, requiredHosts });
     resolver.#keeper.begin(started.failure);
     return resolver;
   }
@@ -118,7 +132,9 @@ export class PinResolver implements AsyncDisposable {
       verdict = this.#judgement.verify(target, certificate);
     } catch (error) {
       this.#counters.mismatches += 1;
+      this.#publishVerdict(target, 'refused', error);
       if (PinError.isPinError(error)) this.#tellMismatch(hostName(target.host), error, true);
+      this.#refreshAfter(error);
       throw error;
     }
     if (verdict.outcome === 'match') this.#counters.matches += 1;
@@ -126,8 +142,29 @@ export class PinResolver implements AsyncDisposable {
     else {
       this.#counters.reported += 1;
       this.#tellMismatch(verdict.host, verdict.error, false);
+      this.#refreshAfter(verdict.error);
     }
+    this.#publishVerdict(
+      verdict,
+      verdict.outcome,
+      verdict.outcome === 'reported' ? verdict.error : undefined,
+    );
     return verdict;
+  }
+
+  /**
+   * Whether the pins in force, once the read has ended that a refused handshake has started or joined, accept the very
+   * chain that was refused with this error: an agent may then dial once more. `undefined` where no read is to be had, so
+   * that nobody waits in vain: reads fail, or mismatches have had theirs in the last 10 to 30 s. Waits 2 s at most, never
+   * rejects. The handshake itself stays refused.
+   */
+  recheck(refusal: Error): Promise<boolean> | undefined {
+    const refused = this.#refusals.get(refusal);
+    const evidence = this.#judgement.evidenceOf(refusal);
+    if (refused === undefined || evidence === undefined || this.#keeper.isClosed) return undefined;
+    const { read, snapshot } = refused;
+    if (read === undefined && snapshot === this.snapshot) return undefined;
+    return this.#acceptsAfter(read ?? Promise.resolve(), evidence);
   }
 
   /** The same question about a connection that was verified earlier, under the pins in force now. @throws PinError */
@@ -153,6 +190,7 @@ export class PinResolver implements AsyncDisposable {
       ),
       rejectUnauthorized: true,
       session: undefined,
+      ecdhCurve: defaultEcdhCurve(),
     };
   }
 
@@ -163,35 +201,46 @@ export class PinResolver implements AsyncDisposable {
 
   /**
    * Waits, 2 s at most, for one read where the last confirmation is older than the interval: after a serverless thaw.
+   * While the store is being left alone after failed reads there is nothing to wait for.
+   *
    * @throws PinResolverError
    */
   async ensureFresh(): Promise<void> {
     this.#keeper.assertOpen();
-    if (this.#keeper.freshness.ageMs() > this.#settings.refreshIntervalMs) {
-      let timer: { cancel(): void } | undefined;
-      const waited = new Promise<void>((resolve) => {
-        timer = this.#settings.clock.after(ensureFreshTimeoutMs, resolve, true);
-      });
-      await Promise.race([this.#keeper.loop.run(), waited]);
-      timer?.cancel();
-    }
+    await this.#keeper.whenFresh();
     this.#keeper.assertUsable();
   }
 
-  /** Reads the provider now, or joins the read that is under way. Never rejects for a failed read. @throws PinResolverError */
-  async refresh(): Promise<RefreshOutcome> {
-    this.#keeper.assertOpen();
-    return this.#keeper.loop.run();
+  /**
+   * What a request to this target has to wait for before it may use or open a connection; `undefined` where nothing: for
+   * agents. After a suspension of the process that is one read, 2 s at most, once; then the pins in force decide. Never
+   * throws. Costs two looks at the clock while the pins are fresh.
+   */
+  prepare(_target: Target): Promise<void> | undefined {
+    return this.#keeper.isClosed ? undefined : this.#keeper.prepare();
   }
 
   /**
-   * Something changed in the store, says a push bridge: reads now, and once more where a read was under way already.
-   * Costs nothing where the revision is already in force.
+   * Reads the provider now, or joins the read that is under way; within a second after a read that brought nothing new it
+   * waits for that second. A store that is being left alone (the breaker is open, access was denied, it has asked for
+   * time) is not read: the outcome is then the last failure, and `status().nextRefreshAt` tells when it is read next.
+   * Never rejects for a failed read.
+   *
+   * @throws PinResolverError (`ERR_RESOLVER_CLOSED`)
+   */
+  async refresh(): Promise<RefreshOutcome> {
+    this.#keeper.assertOpen();
+    return (await this.#keeper.loop.ask()) ?? this.#keeper.whyLeftAlone();
+  }
+
+  /**
+   * Something changed in the store, says a push bridge: reads now, a second after the last read at the earliest, and once
+   * more where a read was under way already, so that a burst makes two reads. Costs nothing where the revision is in
+   * force, or is known to be refused.
    */
   notify(revision?: string): void {
-    if (this.#keeper.isClosed || (revision !== undefined && revision === this.#keeper.snapshot.revision))
-      return;
-    this.#keeper.loop.runAnew();
+    if (!this.#keeper.isClosed && (revision === undefined || !this.#keeper.knows(revision)))
+      this.#keeper.loop.push();
   }
 
   /** How the resolver stands, as plain data. */
@@ -212,6 +261,7 @@ export class PinResolver implements AsyncDisposable {
       ageMs: Math.round(freshness.ageMs()),
       expiresAt: Number.isFinite(expiresAt) ? expiresAt : null,
       nextRefreshAt: loop.nextAt ?? null,
+      breaker: loop.breaker,
       ...(lastError === undefined ? {} : { lastError }),
       ...(lastRejected === undefined ? {} : { lastRejected }),
       quarantined: document.badRows,
@@ -266,6 +316,34 @@ export class PinResolver implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** The pins that a mismatch lacks may be in the store already. */
+  #refreshAfter(error: unknown): void {
+    if (!isCurable(error) || this.#keeper.isClosed) return;
+    const { snapshot } = this;
+    this.#refusals.set(error, { snapshot, read: this.#keeper.readAfterMismatch() });
+  }
+
+  async #acceptsAfter(read: Promise<unknown>, evidence: Evidence): Promise<boolean> {
+    await this.#keeper.waitFor(read);
+    try {
+      this.#judgement.judge(evidence);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #publishVerdict(target: Target, outcome: VerdictMessage['outcome'], error: unknown): void {
+    publish('verdict', () => ({
+      resolver: this.name,
+      at: this.#settings.clock.now(),
+      host: hostName(target.host),
+      port: target.port,
+      outcome,
+      ...(error instanceof Error && 'code' in error ? { code: String(error.code) } : {}),
+    }));
   }
 
   #tellMismatch(host: string, error: PinError, enforced: boolean): void {

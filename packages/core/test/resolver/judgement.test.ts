@@ -94,6 +94,7 @@ describe('a verdict', () => {
     await resolver.refresh();
     refusal(verify, 'ERR_PIN_MISMATCH');
     provider.publish({ [host]: row });
+    await clock.advance(1_000);
     await resolver.refresh();
     expect(verify()).to.include({ outcome: 'match' });
     clock.setWallClock(Date.UTC(2027, 6, 1));

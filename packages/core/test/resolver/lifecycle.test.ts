@@ -215,9 +215,11 @@ describe('status()', () => {
       ageMs: 5_000,
       expiresAt: testTime + 3_600_000,
       nextRefreshAt: testTime + 60_000,
+      breaker: 'closed',
       hosts: [host],
       counters: {
-        reads: 0,
+        // That of the mismatch.
+        reads: 1,
         readFailures: 0,
         documentsRejected: 0,
         rotations: 0,

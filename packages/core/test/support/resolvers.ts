@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import type { PinEvent, PinEventName, PinEvents } from '#src/resolver/events.js';
+import type { RefreshOutcome } from '#src/resolver/keeper.js';
 import type { ResolverOptions } from '#src/resolver/options.js';
 import { PinResolver } from '#src/resolver/resolver.js';
 import { testTime } from './chains.js';
-import { FakeClock } from './fake-clock.js';
+import { FakeClock, settle } from './fake-clock.js';
 import { TestProvider } from './providers.js';
 
 /** A resolver over a store in memory, with a clock that stands still. */
@@ -32,6 +33,16 @@ export async function startResolver(
   return { resolver, provider, clock, events };
 }
 
+/** Asks for a read, and lets the second pass that it may have to wait. */
+export async function refreshLater({
+  resolver,
+  clock,
+}: Pick<Started, 'resolver' | 'clock'>): Promise<RefreshOutcome> {
+  const asked = resolver.refresh();
+  await clock.advance(1_000);
+  return asked;
+}
+
 /** The events of one name, in their order. */
 export function eventsNamed<Name extends PinEventName>(
   events: readonly PinEvent[],
@@ -46,9 +57,13 @@ export function typesOf(events: readonly PinEvent[]): PinEventName[] {
 
 /** Whether the promise of a start has been decided, without waiting for it. */
 export async function isPending(promise: Promise<unknown>): Promise<boolean> {
-  const pending = Symbol('pending');
-  const first = await Promise.race([promise.catch(() => undefined), Promise.resolve(pending)]);
-  return first === pending;
+  let isDecided = false;
+  const decide = (): void => {
+    isDecided = true;
+  };
+  promise.then(decide, decide);
+  await settle();
+  return !isDecided;
 }
 
 /** Exactly one event of the name. */
