@@ -37,11 +37,7 @@ describe('the env provider', () => {
     const encoded = Buffer.from(text).toString('base64');
     const result = await read({ env: { PINVAULT_PINS: ' \n', PINVAULT_PINS_B64: encoded } });
     expect(result).to.have.property('document').that.deep.equals(Buffer.from(text));
-    await rejectionOf(
-      read({ env: { PINVAULT_PINS: ' ' } }),
-      PinProviderError,
-      'ERR_PROVIDER_NOT_FOUND',
-    );
+    await rejectionOf(read({ env: { PINVAULT_PINS: ' ' } }), PinProviderError, 'ERR_PROVIDER_NOT_FOUND');
   });
 
   it('has the same revision for the same content, and another for another', async () => {
