@@ -6,6 +6,7 @@ import { runQuiet } from './commands.mjs';
 import { checkCoverage } from './coverage.mjs';
 import { toolEnvironment } from './environment.mjs';
 import { binaries, root } from './paths.mjs';
+import { checkDocumentDoc } from './document-doc.mjs';
 import { checkErrorsDocument } from './errors-doc.mjs';
 import { exitWith, step, StepFailed } from './steps.mjs';
 import { build, install } from './workspace.mjs';
@@ -24,6 +25,7 @@ const gates = [
   ],
   ['source rules', sourceRules],
   ['docs/errors.md', checkErrorsDocument],
+  ['docs/document.md', checkDocumentDoc],
   ["coverage of the core's unit tests", checkCoverage],
 ];
 

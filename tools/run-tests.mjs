@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runMocha } from './mocha.mjs';
 import { nodeBinary, nodeVersions } from './nodes.mjs';
-import { openBaoEnvironment } from './openbao-environment.mjs';
+import { realServers } from './real-servers.mjs';
 import { step, StepFailed } from './steps.mjs';
 import { formatTotals, readTotals, sumTotals } from './totals.mjs';
 import { build, install } from './workspace.mjs';
@@ -25,7 +25,7 @@ export async function runTests(args) {
 
   await install();
   await build();
-  const env = await openBaoEnvironment();
+  const env = await realServers('openbao', 'moto');
   const folder = await mkdtemp(join(tmpdir(), 'pinvault-test-'));
   // .ci/run adds these numbers to its own, and says the total itself
   const givenFile = process.env.PINVAULT_TOTALS_FILE;

@@ -36,6 +36,8 @@ export async function build() {
     const { command, args } = await pnpmCommand();
     const turbo = ['exec', 'turbo', 'run', 'build', '--output-logs=errors-only'];
     const output = await runQuiet(command, [...args, ...turbo], { env: toolEnvironment() });
+    // Once more: turbo's cache brings back what lay there when it was filled.
+    await removeStaleOutputs();
     const [, cached, total] = /Cached:\s+(\d+) cached, (\d+) total/.exec(output) ?? [];
     return total ? `${total} packages, ${cached} unchanged` : '';
   });

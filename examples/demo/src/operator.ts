@@ -1,6 +1,4 @@
 import type { DemoVault } from './vault.js';
-import { callVault, valueAt } from './vault-api.js';
-import { StoryBroken } from './waiting.js';
 
 /** Rows of the secret: text to text, as they stand in the vault's own user interface. */
 export type Rows = Readonly<Record<string, string>>;
@@ -11,7 +9,7 @@ export interface Write {
   readonly sentAt: number;
 }
 
-/** The person with the right to write the pins. Knows the vault's API and nothing of pinvault. */
+/** The person with the right to write the pins. Knows the store and nothing of pinvault. */
 export class Operator {
   readonly #vault: DemoVault;
   #rows: Rows = {};
@@ -31,10 +29,6 @@ export class Operator {
       edited.filter((row): row is [string, string] => typeof row[1] === 'string'),
     );
     const sentAt = performance.now();
-    const { status, body } = await callVault(this.#vault, 'PUT', 'secret/data/tls-pins', {
-      data: this.#rows,
-    });
-    if (status !== 200) throw new StoryBroken(`the vault answered a write with ${status}`);
-    return { version: String(valueAt(body, 'data', 'version')), sentAt };
+    return { version: await this.#vault.write(this.#rows), sentAt };
   }
 }

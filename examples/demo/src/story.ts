@@ -64,27 +64,26 @@ async function openScene(
   closings.push(() => vault.close());
   const operator = new Operator(vault);
   await operator.edit({ [apiHost]: stage.chains.old.leaf.pin, [payHost]: stage.chains.pay.leaf.pin });
-  narrator.say(`${vault.name} at ${vault.address}, secret/tls-pins:`);
+  narrator.say(`${vault.name} at ${vault.address}, ${vault.secret}:`);
   for (const [key, value] of Object.entries(operator.rows)) narrator.rowAdded(key, value);
 
   const events = new EventLog();
   const startedAt = performance.now();
   const pins = await createPinResolver(
     {
-      provider: 'vault',
-      vault: { address: vault.address, token: vault.token, path: 'secret/tls-pins' },
+      ...vault.options,
       refreshIntervalMs: 1_000,
       readTimeoutMs: 1_000,
       onEvent: events.listener,
       // The story tells them.
       warnings: false,
     },
-    // Nobody's VAULT_* or PINVAULT_* shall change the story.
+    // Nobody's VAULT_*, AWS_* or PINVAULT_* shall change the story.
     {},
   );
   closings.push(() => pins.close());
   narrator.say(
-    `createPinResolver({ provider: 'vault', … }): ready after ${seconds(performance.now() - startedAt)}, reads every second`,
+    `createPinResolver({ provider: '${vault.provider}', … }): ready after ${seconds(performance.now() - startedAt)}, reads every second`,
   );
 
   const agent = new PinnedAgent(pins, stage.trust);

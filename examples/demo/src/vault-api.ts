@@ -1,4 +1,7 @@
 import { request } from 'node:http';
+import type { CreatePinResolverOptions } from 'pinvault';
+import type { Rows } from './operator.js';
+import { StoryBroken } from './waiting.js';
 
 /** An answer of the vault's HTTP API. */
 export interface VaultAnswer {
@@ -7,9 +10,29 @@ export interface VaultAnswer {
   readonly body: unknown;
 }
 
+/** Where the pins lie in a vault with KV version 2 at `secret/`. */
+export const kvSecret = 'secret/tls-pins';
+
+interface Access {
+  readonly address: string;
+  readonly token: string;
+}
+
+/** What a service passes in order to read them. */
+export function vaultOptions({ address, token }: Access): CreatePinResolverOptions {
+  return { provider: 'vault', vault: { address, token, path: kvSecret } };
+}
+
+/** Writes a new version, as the vault's own user interface does. @throws StoryBroken where the vault does not take it */
+export async function writeRows(vault: Access, rows: Rows): Promise<string> {
+  const { status, body } = await callVault(vault, 'PUT', 'secret/data/tls-pins', { data: rows });
+  if (status !== 200) throw new StoryBroken(`the vault answered a write with ${status}`);
+  return String(valueAt(body, 'data', 'version'));
+}
+
 /** One request to the API of Vault or OpenBao, as `curl` would send it. `path` is without `/v1/`. */
 export async function callVault(
-  vault: { readonly address: string; readonly token: string },
+  vault: Access,
   method: 'GET' | 'PUT',
   path: string,
   body?: unknown,

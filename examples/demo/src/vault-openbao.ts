@@ -6,7 +6,8 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DemoVault } from './vault.js';
-import { callVault, valueAt } from './vault-api.js';
+import type { Rows } from './operator.js';
+import { callVault, kvSecret, valueAt, vaultOptions, writeRows } from './vault-api.js';
 import { StoryBroken, until } from './waiting.js';
 
 const token = 'root';
@@ -30,6 +31,8 @@ export async function startOpenBao(binary: string, signal: AbortSignal): Promise
 
 class OpenBao implements DemoVault {
   readonly address: string;
+  readonly secret = kvSecret;
+  readonly provider = 'vault';
   readonly token = token;
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
@@ -62,6 +65,10 @@ class OpenBao implements DemoVault {
     return `${product} ${this.#version}`;
   }
 
+  get options(): DemoVault['options'] {
+    return vaultOptions(this);
+  }
+
   get log(): string {
     return this.#log;
   }
@@ -80,6 +87,10 @@ class OpenBao implements DemoVault {
     await until('the vault is ready', isReady, signal, 15_000);
     const { body } = await callVault(this, 'GET', 'sys/health');
     this.#version = String(valueAt(body, 'version'));
+  }
+
+  async write(rows: Rows): Promise<string> {
+    return writeRows(this, rows);
   }
 
   async die(): Promise<string> {

@@ -2,8 +2,14 @@ export { PinResolver } from './resolver/resolver.js';
 export type { PinnedTlsOptions } from './resolver/resolver.js';
 export type { RefreshOutcome } from './resolver/keeper.js';
 export type { ServerIdentityCheck } from './resolver/check.js';
-export type { ResolverOptions } from './resolver/options.js';
-export type { ErrorSummary, RejectedSummary, ResolverCounters, ResolverStatus } from './resolver/status.js';
+export type { LastKnownGoodOptions, ResolverOptions } from './resolver/options.js';
+export type {
+  ErrorSummary,
+  LastKnownGoodStatus,
+  RejectedSummary,
+  ResolverCounters,
+  ResolverStatus,
+} from './resolver/status.js';
 export type { PinEvent, PinEventListener, PinEventName, PinEvents } from './resolver/events.js';
 export type { Lookup, UncoveredHosts, Verdict } from './resolver/judgement.js';
 export type { BreakerState } from './resolver/pace.js';

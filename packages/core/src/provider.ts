@@ -37,6 +37,11 @@ export interface PinProvider {
   readonly defaultRefreshIntervalMs?: number;
   /** Reads the document once. */
   read(request: PinReadRequest): Promise<PinReadResult>;
+  /**
+   * Calls `onChange` when the document may have changed, until `signal` aborts; for stores that can tell. Never instead
+   * of the reads at the interval, never throws, and holds no process open. The resolver calls it once, when it has started.
+   */
+  watch?(onChange: (revision?: string) => void, options: { readonly signal: AbortSignal }): void;
   /** Releases what the provider holds. Idempotent. */
   close?(): Promise<void>;
 }

@@ -15,12 +15,12 @@ interface RequestInternals {
   socket: Duplex | null;
 }
 
-function internalsOf(request: ClientRequest): RequestInternals {
-  return request as unknown as RequestInternals;
+function internalsOf(request: object): RequestInternals {
+  return request as RequestInternals;
 }
 
 /** Ends a request that got no connection as Node does: 'error' (its own "socket hang up" where there is none), 'close'. */
-export function endRequest(request: ClientRequest, error?: Error): void {
+function endRequest(request: ClientRequest, error?: Error): void {
   // Node's own methods: those on the instance may be in the middle of calling us.
   ClientRequest.prototype.destroy.call(request, error);
   internalsOf(ClientRequest.prototype).onSocket.call(request, null);

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
-import type { ClientRequest } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { expect } from 'chai';
@@ -188,7 +188,7 @@ describe('a request whose connection is in its handshake', () => {
     const told: unknown[] = [];
     const sent = https.get({ host, port: service.server.port, agent: service.agent });
     sent.on('socket', (socket) => told.push(socket, socket.connecting));
-    const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
     response.resume();
     expect(told).to.deep.equal([response.socket, true]);
     expect(sent.socket).to.equal(response.socket);
@@ -327,7 +327,7 @@ describe('a request whose connection was refused', () => {
     chance = rotating;
     const sent = https.get({ host, port: service.server.port, agent });
     sent.setTimeout(12_345);
-    const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage];
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
     expect(response.socket.timeout).to.equal(12_345);
     const timedOut = once(sent, 'timeout');
     response.socket.emit('timeout');

@@ -84,6 +84,7 @@ describe('PinnedAgent whose pins are older than the store', () => {
 describe('PinnedAgent after a suspension of the process', () => {
   it('has the pins confirmed before it uses a pooled connection, and refuses what was removed meanwhile', async () => {
     const clock = new StandingClock();
+    clock.move(Date.now() - clock.now());
     const service = await PinnedService.start({ pins: { clock } });
     try {
       expect(codeOf(await service.get())).to.equal(undefined);

@@ -1,24 +1,35 @@
 import { invalidOption, PinResolver, type ResolverOptions } from '@pinvault/core';
 import { type Environment, resolverOptionsOf } from './environment.js';
 import { chooseFallback, type FallbackChoice } from './fallback.js';
+import { chooseLastKnownGood, type LastKnownGoodChoice } from './last-known-good.js';
 import { chooseProvider, type ProviderChoice } from './providers.js';
 
 /** Options of {@link createPinResolver}. Code beats environment. */
-export interface CreatePinResolverOptions extends Omit<ResolverOptions, 'fallback'>, ProviderChoice {
+export interface CreatePinResolverOptions
+  extends Omit<ResolverOptions, 'fallback' | 'lastKnownGood'>, ProviderChoice {
   /**
    * The document while the provider cannot be reached at the start; never `fresh`, and never for a missing secret, a
    * malformed document or a wrong configuration.
    * @defaultValue `'env'` where `PINVAULT_FALLBACK_PINS`, `…_B64` or `…_FILE` is set, otherwise `'none'`
    */
   readonly fallback?: FallbackChoice | undefined;
+  /**
+   * Keeps a copy of the last good document on disk, for a start while the provider cannot be reached.
+   * **Security:** with a key (32 bytes at least, best from `PINVAULT_LAST_KNOWN_GOOD_KEY`) a forged copy is found.
+   * @defaultValue the directory in `PINVAULT_LAST_KNOWN_GOOD`, where set
+   */
+  readonly lastKnownGood?: LastKnownGoodChoice | undefined;
 }
 
 const knownOptions: Record<keyof CreatePinResolverOptions, true> = {
   provider: true,
   vault: true,
+  aws: true,
+  azure: true,
   file: true,
   env: true,
   fallback: true,
+  lastKnownGood: true,
   name: true,
   mode: true,
   uncoveredHosts: true,
@@ -59,21 +70,32 @@ export async function createPinResolver(
     if (!Object.hasOwn(knownOptions, name))
       throw invalidOption(name, `is unknown; known are ${Object.keys(knownOptions).join(', ')}`);
   }
-  const { provider: providerChoice, vault, file, env, fallback: fallbackChoice, ...given } = options;
+  const {
+    provider: providerChoice,
+    vault,
+    aws,
+    azure,
+    file,
+    env,
+    fallback: fallbackChoice,
+    lastKnownGood: copyChoice,
+    ...given
+  } = options;
+  const lastKnownGood = chooseLastKnownGood(copyChoice, environment);
   const resolverOptions: ResolverOptions = {
     ...resolverOptionsOf(environment),
     ...withoutUndefined(given),
   };
   const fallback = await chooseFallback(fallbackChoice, environment, resolverOptions);
   const provider = await chooseProvider(
-    { provider: providerChoice, vault, file, env },
+    { provider: providerChoice, vault, aws, azure, file, env },
     environment,
     given.maxDocumentBytes,
   );
   // A document of the machine's own costs nobody anything, and is being mended by who reads the error.
   const isLocal = provider instanceof Object && ['env', 'file'].includes(provider.name);
   const failedStartDelayMs = resolverOptions.failedStartDelayMs ?? (isLocal ? 0 : 2_000);
-  return PinResolver.create(provider, { ...resolverOptions, failedStartDelayMs, fallback });
+  return PinResolver.create(provider, { ...resolverOptions, failedStartDelayMs, fallback, lastKnownGood });
 }
 
 /** An option that is passed as `undefined` was not given: it must not hide what the environment says. */

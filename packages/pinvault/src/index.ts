@@ -2,6 +2,7 @@ export { createPinResolver } from './create-pin-resolver.js';
 export type { CreatePinResolverOptions } from './create-pin-resolver.js';
 export type { Environment } from './environment.js';
 export type { FallbackChoice } from './fallback.js';
+export type { LastKnownGoodChoice } from './last-known-good.js';
 export type { ProviderChoice, ProviderName } from './providers.js';
 export { PinnedAgent } from '@pinvault/node';
 export type { PinnedAgentOptions, PinSource } from '@pinvault/node';

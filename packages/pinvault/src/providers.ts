@@ -2,16 +2,21 @@ import {
   createEnvProvider,
   createFileProvider,
   invalidOption,
+  type FileProviderOptions,
   type PinProvider,
   PinProviderError,
 } from '@pinvault/core';
-import type { createVaultProvider, VaultProviderOptions } from '@pinvault/provider-vault';
+import type { AwsProviderOptions } from '@pinvault/provider-aws';
+import type { AzureProviderOptions } from '@pinvault/provider-azure';
+import type { VaultProviderOptions } from '@pinvault/provider-vault';
 import { documentVariables, type Environment, valueOf } from './environment.js';
 
 /** The stores that have a name. */
-export type ProviderName = 'vault' | 'file' | 'env';
+export type ProviderName = 'vault' | 'aws' | 'azure' | 'file' | 'env';
 
-const providerNames: readonly ProviderName[] = ['vault', 'file', 'env'];
+const providerNames: readonly ProviderName[] = ['vault', 'aws', 'azure', 'file', 'env'];
+
+type FileOptions = Pick<FileProviderOptions, 'path' | 'watch' | 'reloadOnSighup'>;
 
 /** Where the pins come from. */
 export interface ProviderChoice {
@@ -20,8 +25,13 @@ export interface ProviderChoice {
   /** For `provider: 'vault'`; `path` may stand in `PINVAULT_VAULT_PATH`. */
   readonly vault?:
     (Omit<VaultProviderOptions, 'path' | 'env'> & { readonly path?: string | undefined }) | undefined;
+  /** For `provider: 'aws'`; `secretId` may stand in `PINVAULT_AWS_SECRET_ID`. */
+  readonly aws?:
+    (Omit<AwsProviderOptions, 'secretId'> & { readonly secretId?: string | undefined }) | undefined;
+  /** For `provider: 'azure'`; `vaultUrl` and `secretName` may stand in `PINVAULT_AZURE_VAULT_URL` and `…_SECRET_NAME`. */
+  readonly azure?: Omit<AzureProviderOptions, 'env'> | undefined;
   /** For `provider: 'file'`; the path may stand in `PINVAULT_PINS_FILE`. */
-  readonly file?: { readonly path: string } | undefined;
+  readonly file?: (Omit<FileOptions, 'path'> & { readonly path?: string | undefined }) | undefined;
   /** For `provider: 'env'`: another variable than `PINVAULT_PINS`. */
   readonly env?: { readonly variable: string } | undefined;
 }
@@ -36,7 +46,7 @@ export async function chooseProvider(
   env: Environment,
   maxDocumentBytes?: number,
 ): Promise<PinProvider> {
-  refuseUnknown('file', choice.file, ['path']);
+  refuseUnknown('file', choice.file, ['path', 'watch', 'reloadOnSighup']);
   refuseUnknown('env', choice.env, ['variable']);
   const { provider } = choice;
   if (provider !== undefined && typeof provider !== 'string') {
@@ -52,6 +62,12 @@ export async function chooseProvider(
     case 'vault':
       refuseDocumentBeside(env, 'the provider vault');
       return vaultProvider(choice, env);
+    case 'aws':
+      refuseDocumentBeside(env, 'the provider aws');
+      return awsProvider(choice, env);
+    case 'azure':
+      refuseDocumentBeside(env, 'the provider azure');
+      return azureProvider(choice, env);
   }
 }
 
@@ -70,12 +86,6 @@ function nameFrom(env: Environment): ProviderName {
 function readName(option: string, name: string): ProviderName {
   const found = providerNames.find((each) => each === name);
   if (found !== undefined) return found;
-  if (name === 'aws' || name === 'azure') {
-    throw invalidOption(
-      option,
-      `is "${name}", which this version does not bring: pass a PinProvider of your own`,
-    );
-  }
   throw invalidOption(option, `is none of ${providerNames.join(', ')}, nor a provider of your own`);
 }
 
@@ -95,31 +105,45 @@ function fileProvider({ file }: ProviderChoice, env: Environment, maxBytes: numb
     throw invalidOption(beside, 'stands beside the provider file: choose one of them');
   const path = file?.path ?? valueOf(env, 'PINVAULT_PINS_FILE');
   if (path === undefined) throw invalidOption('file.path', 'is missing: pass it, or set PINVAULT_PINS_FILE');
-  return createFileProvider({ path, maxBytes });
+  return createFileProvider({ ...file, path, maxBytes });
 }
 
 async function vaultProvider({ vault = {} }: ProviderChoice, env: Environment): Promise<PinProvider> {
-  const create = await loadVaultProvider();
-  return create({
+  const { createVaultProvider } = await load('vault', () => import('@pinvault/provider-vault'));
+  return createVaultProvider({
     ...vault,
     path: vault.path ?? valueOf(env, 'PINVAULT_VAULT_PATH') ?? '',
     env,
   });
 }
 
-async function loadVaultProvider(): Promise<typeof createVaultProvider> {
+async function awsProvider({ aws = {} }: ProviderChoice, env: Environment): Promise<PinProvider> {
+  const { createAwsProvider } = await load('aws', () => import('@pinvault/provider-aws'));
+  return createAwsProvider({
+    ...aws,
+    secretId: aws.secretId ?? valueOf(env, 'PINVAULT_AWS_SECRET_ID') ?? '',
+  });
+}
+
+async function azureProvider({ azure = {} }: ProviderChoice, env: Environment): Promise<PinProvider> {
+  const { createAzureProvider } = await load('azure', () => import('@pinvault/provider-azure'));
+  return createAzureProvider({ ...azure, env });
+}
+
+/** A provider's package, on first use; the specifier is a literal at the call, so that bundlers see it. */
+async function load<Package>(
+  provider: ProviderName,
+  importPackage: () => Promise<Package>,
+): Promise<Package> {
   try {
-    const vaultPackage = await import('@pinvault/provider-vault');
-    return vaultPackage.createVaultProvider;
+    return await importPackage();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    const name = `@pinvault/provider-${provider}`;
     throw new PinProviderError(
       'ERR_PROVIDER_SDK_MISSING',
-      'the package @pinvault/provider-vault cannot be loaded: npm install @pinvault/provider-vault',
-      {
-        provider: 'vault',
-        cause: error,
-      },
+      `the package ${name} cannot be loaded: npm install ${name}`,
+      { provider, cause: error },
     );
   }
 }

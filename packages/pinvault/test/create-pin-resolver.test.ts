@@ -48,7 +48,7 @@ describe('createPinResolver', () => {
       'providr',
       'provider',
     );
-    for (const name of ['path', 'refreshInterval', 'aws', 'maxHosts'])
+    for (const name of ['path', 'refreshInterval', 'awss', 'maxHosts'])
       await expectInvalidOption(resolvers.start({ [name]: 1 }, env()), name);
   });
 

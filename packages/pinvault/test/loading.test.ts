@@ -29,7 +29,7 @@ describe('loading pinvault', function () {
       const { createPinResolver } = await import('pinvault');
       const pins = await createPinResolver();
       await settled();
-      console.log(loaded.length > 10, loaded.filter((url) => /provider-vault|node-vault|axios/.test(url)));
+      console.log(loaded.length > 10, loaded.filter((url) => /provider-(vault|aws|azure)|node-vault|axios|aws-sdk|smithy|@azure/.test(url)));
       await pins.close();
       await createPinResolver({ provider: 'vault', vault: { path: 'secret/x', address: 'http://127.0.0.1:1', token: 't' }, startupTimeoutMs: 100 }, {}).catch(() => undefined);
       await settled();

@@ -9,7 +9,15 @@ export type PinSubject = 'spki' | 'certificate';
 
 /** Why a text is no pin; the word in `PinDocumentError` is always `bad-pin`. */
 export type PinSyntaxProblem =
-  'unsupported-algorithm' | 'bad-base64' | 'bad-hex' | 'bad-length' | 'empty' | 'ambiguous-hex' | 'bad-role';
+  | 'unsupported-algorithm'
+  | 'bad-base64'
+  | 'bad-hex'
+  | 'bad-length'
+  | 'empty'
+  | 'ambiguous-hex'
+  | 'bad-role'
+  | 'hash-of-nothing'
+  | 'bad-form';
 
 /** Thrown by {@link Pin.parse}; `problem` says what is wrong in one word. */
 export class PinSyntaxError extends PinDocumentError {
@@ -47,7 +55,7 @@ export class Pin {
    */
   static parse(text: string): Pin {
     // The usual case first: this runs for each pin of a document.
-    if (canonical.test(text) && !text.endsWith(digestOfNothing)) return new Pin('any', 'spki', text.slice(7));
+    if (Pin.isCanonical(text)) return new Pin('any', 'spki', text.slice(7));
     const typed = /^(leaf|ca):(.*)$/su.exec(text);
     const role = (typed?.[1] ?? 'any') as PinRole;
     const body = typed?.[2] ?? text;
@@ -68,6 +76,11 @@ export class Pin {
       return new Pin(role, 'spki', Buffer.from(digestFromHex(spki), 'hex').toString('base64'));
     }
     return new Pin(role, 'spki', digestFromBase64(encodedPart(body)));
+  }
+
+  /** Whether a text is the canonical one of a pin that has no role: {@link Pin.parse} reads it and writes it so. */
+  static isCanonical(text: string): boolean {
+    return canonical.test(text) && !text.endsWith(digestOfNothing);
   }
 
   /** The pin of a certificate's public key. @throws DerError where the bytes are no certificate */
@@ -105,32 +118,36 @@ function encodedPart(text: string): string {
   }
   const header = /^pin-sha256=("?)(.*)\1$/su.exec(text)?.[2];
   if (header !== undefined) return header;
+  // Before anything else is made of it: base64 may begin with the letters of an algorithm's name.
+  if (isDigest(text)) return text;
   const algorithm =
-    /^(?:md5|sha-?1|sha-?224|sha-?384|sha-?512|sha3(?:-(?:224|256|384|512))?)(?=[/:=])/iu.exec(text)?.[0];
-  if (algorithm !== undefined) {
-    throw new PinSyntaxError(
-      'unsupported-algorithm',
-      `${algorithm} is not supported`,
-      'only SHA-256: sha256/<base64>',
-    );
-  }
-  if (
-    /^(?:sha-?256[:=])/iu.test(text) ||
-    /^[0-9a-f]{2}(?::[0-9a-f]{2})+$/iu.test(text) ||
-    looksLikeHex(text)
-  ) {
+    /^(?:md5|sha-?1|sha-?224|sha-?384|sha-?512|sha3(?:-(?:224|256|384|512))?)(?=[/:=_-])/iu.exec(text)?.[0];
+  if (algorithm !== undefined) throw unsupported(`${algorithm} is not supported`);
+  const misspelt = /^(?:pin-)?sha-?256[/:=_-]/iu.exec(text)?.[0] ?? '';
+  const rest = text.slice(misspelt.length);
+  const digits = rest.replaceAll(':', '');
+  if (/^(?:[0-9a-f]{40}|[0-9a-f]{32})$/iu.test(digits))
+    throw unsupported(`as long as ${digits.length === 40 ? 'a SHA-1' : 'an MD5'} in hexadecimal`);
+  if (/^[0-9a-f]{2}(?::[0-9a-f]{2})+$/iu.test(rest) || looksLikeHex(digits)) {
     throw new PinSyntaxError(
       'ambiguous-hex',
       'hexadecimal that does not say what was hashed',
       'it looks like a certificate fingerprint; write cert-sha256:<hex> for a certificate, spki-sha256:<hex> for a key',
     );
   }
+  if (misspelt !== '') {
+    const hint = 'a pin is written sha256/<base64>, in lower case and with a slash';
+    throw new PinSyntaxError('bad-form', 'SHA-256 in a form that is not read', hint);
+  }
   return text;
 }
 
-/** 60 to 70 characters, nearly all of them hexadecimal: a digest in hexadecimal with a slip in it. 40 is SHA-1's. */
+function unsupported(problem: string): PinSyntaxError {
+  return new PinSyntaxError('unsupported-algorithm', problem, 'only SHA-256: sha256/<base64>');
+}
+
+/** 60 to 70 characters, nearly all of them hexadecimal: a digest in hexadecimal with a slip in it. */
 function looksLikeHex(text: string): boolean {
-  if (/^[0-9a-f]{40}$/iu.test(text)) return true;
   if (text.length < 60 || text.length > 70) return false;
   return text.replaceAll(/[0-9a-f]/giu, '').length <= 2;
 }
@@ -157,20 +174,16 @@ function digestFromBase64(text: string): string {
     }
     throw new PinSyntaxError(
       'bad-length',
-      `${bytes} bytes where SHA-256 has 32`,
-      text.length < 44
-        ? 'cut off while copying, or a + was turned into a space'
-        : 'two pins need a space between them',
+      `${bytes} ${bytes === 1 ? 'byte' : 'bytes'} where SHA-256 has 32`,
+      text.length > 44
+        ? 'two pins need a space between them'
+        : text.length > 11
+          ? 'cut off while copying, or a + was turned into a space'
+          : 'a pin is sha256/ and 44 characters of base64',
     );
   }
   const digest = `${text.replaceAll('-', '+').replaceAll('_', '/').replace(/=$/u, '')}=`;
-  if (digest === digestOfNothing) {
-    throw new PinSyntaxError(
-      'empty',
-      'the hash of no bytes at all',
-      'a pipeline that failed before it hashed: see what its first command says',
-    );
-  }
+  if (digest === digestOfNothing) throw hashOfNothing();
   return digest;
 }
 
@@ -178,10 +191,19 @@ function digestFromBase64(text: string): string {
 const digestOfNothing = '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=';
 
 function digestFromHex(text: string): string {
-  const digits = text.includes(':') ? text.replaceAll(':', '') : text;
-  if (!/^[0-9a-f]*$/iu.test(digits)) throw new PinSyntaxError('bad-hex', 'not hexadecimal');
+  const digits = text.replaceAll(':', '').toLowerCase();
+  if (!/^[0-9a-f]*$/u.test(digits)) throw new PinSyntaxError('bad-hex', 'not hexadecimal');
   if (digits.length !== 64) {
     throw new PinSyntaxError('bad-length', `${digits.length} hexadecimal digits where SHA-256 has 64`);
   }
-  return digits.toLowerCase();
+  if (Buffer.from(digits, 'hex').toString('base64') === digestOfNothing) throw hashOfNothing();
+  return digits;
+}
+
+function hashOfNothing(): PinSyntaxError {
+  return new PinSyntaxError(
+    'hash-of-nothing',
+    'the hash of no bytes at all',
+    'a pipeline that failed before it hashed: see what its first command says',
+  );
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { messageWithoutCode, PinDocumentError } from '../errors.js';
 import { expected } from '../internal/expected.js';
 import { printable } from '../internal/text.js';
@@ -10,13 +11,18 @@ import {
   groupedByPattern,
 } from './document.js';
 import { type Directives, readDirective } from './directives.js';
-import { HostSyntaxError } from './host.js';
-import { parseHostPattern } from './host-pattern.js';
-import { findOddCharacter, parseJsonText } from './json-text.js';
+import { parseJsonText } from './json-text.js';
+import { doubledKey, parseRowKey, refuseOddKey, type RowPlace } from './row-key.js';
 import { parseRowValue, type RowValue } from './row.js';
 
 /** Bytes of a document that are read at most, unless the caller says otherwise. */
 export const defaultMaxDocumentBytes: number = 1024 * 1024;
+
+/** How a document is decoded. */
+export interface DecodeOptions {
+  /** Bytes that are read at most. @defaultValue 1 MiB */
+  readonly maxDocumentBytes?: number;
+}
 
 /**
  * Turns what a store handed over into a document, or refuses it whole. The only place where untrusted JSON becomes a
@@ -25,10 +31,38 @@ export const defaultMaxDocumentBytes: number = 1024 * 1024;
  * @param raw - text, UTF-8 bytes, or an object that the store's API parsed (in which doubled keys cannot be seen)
  * @throws PinDocumentError
  */
-export function decodeDocument(
+export function decodeDocument(raw: string | Uint8Array | object, options: DecodeOptions = {}): PinDocument {
+  const steps = decodeSteps(raw, options);
+  let step = steps.next();
+  while (step.done !== true) step = steps.next();
+  return step.value;
+}
+
+/**
+ * The same, with a turn of the event loop after every thousand rows: a large document must not hold up the connections
+ * of the service that refreshes it.
+ *
+ * @throws PinDocumentError
+ */
+export async function decodeInTurns(
   raw: string | Uint8Array | object,
-  options: { readonly maxDocumentBytes?: number } = {},
-): PinDocument {
+  options: DecodeOptions = {},
+): Promise<PinDocument> {
+  const steps = decodeSteps(raw, options);
+  let step = steps.next();
+  while (step.done !== true) {
+    await setImmediate();
+    step = steps.next();
+  }
+  return step.value;
+}
+
+const rowsInOneTurn = 1_000;
+
+function* decodeSteps(
+  raw: string | Uint8Array | object,
+  options: DecodeOptions,
+): Generator<undefined, PinDocument, undefined> {
   const limit = options.maxDocumentBytes ?? defaultMaxDocumentBytes;
   const value =
     typeof raw === 'string' || raw instanceof Uint8Array ? parseText(raw, limit) : checkedObject(raw, limit);
@@ -37,14 +71,17 @@ export function decodeDocument(
   const rows = new Map<string, DocumentRow>();
   const bad = new Map<string, BadRow>();
   const written = new Map<string, string>();
+  const directiveKeys: string[] = [];
   for (const key of Object.keys(value)) {
     const rowValue: unknown = Reflect.get(value, key);
+    if (written.size % rowsInOneTurn === rowsInOneTurn - 1) yield;
     refuseOddKey(key);
     if (key.startsWith('$')) {
-      readDirective(key, rowValue, directives);
+      directiveKeys.push(key);
       continue;
     }
-    const place = readKey(key, rowValue);
+    refuseWholeDocument(key, rowValue);
+    const place = parseRowKey(key);
     const identity = rowKey(place);
     const other = written.get(identity);
     if (other !== undefined) throw doubledKey(key, other);
@@ -55,6 +92,10 @@ export function decodeDocument(
       bad.set(identity, badRow(place, key, expected(error, PinDocumentError)));
     }
   }
+  // What follows sorts all of them.
+  if (written.size >= rowsInOneTurn) yield;
+  // Like rows: in the order that makes equal documents equal values.
+  for (const key of directiveKeys.sort()) readDirective(key, Reflect.get(value, key), directives);
   const warnings = settleContradictions(rows, bad, written);
   if (rows.size === 0) throw nothingUsable(bad);
   return Object.freeze({
@@ -65,12 +106,12 @@ export function decodeDocument(
     ...(directives.generation === undefined ? {} : { generation: directives.generation }),
     ...(directives.expiresAt === undefined ? {} : { expiresAt: directives.expiresAt }),
     notes: Object.freeze(directives.notes),
-    warnings: Object.freeze(warnings),
+    warnings: Object.freeze(warnings.sort()),
   });
 }
 
 /** Written out, since most of a large document is rows. */
-function frozenRow({ pattern, label }: { pattern: string; label?: string }, value: RowValue): DocumentRow {
+function frozenRow({ pattern, label }: RowPlace, value: RowValue): DocumentRow {
   const { rule, pins, mode } = value;
   const row: { -readonly [Name in keyof DocumentRow]: DocumentRow[Name] } = { pattern, rule, pins };
   if (label !== undefined) row.label = label;
@@ -91,7 +132,10 @@ function parseText(raw: string | Uint8Array, limit: number): unknown {
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(raw);
   } catch {
-    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', 'the document is not UTF-8', { reason: 'encoding' });
+    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', 'the document is not UTF-8', {
+      reason: 'encoding',
+      hint: 'save it as UTF-8',
+    });
   }
   return parseJsonText(text);
 }
@@ -124,7 +168,7 @@ function refuseTooLarge(bytes: number, limit: number): void {
 }
 
 function wrongShape(value: unknown): PinDocumentError {
-  const isDoubleEncoded = typeof value === 'string' && value.trimStart().startsWith('{');
+  const isDoubleEncoded = typeof value === 'string' && /^\s*["{[]/u.test(value);
   return new PinDocumentError('ERR_DOCUMENT_MALFORMED', 'the document is not a JSON object', {
     reason: 'bad-value',
     hint: isDoubleEncoded
@@ -133,55 +177,19 @@ function wrongShape(value: unknown): PinDocumentError {
   });
 }
 
-function refuseOddKey(key: string): void {
-  const character = findOddCharacter(key, '');
-  if (character === undefined) return;
-  throw new PinDocumentError(
-    'ERR_DOCUMENT_MALFORMED',
-    `the key "${printable(key, 120)}" holds ${character.name} at character ${character.position + 1}`,
-    { reason: 'forbidden-character', key, position: character.position, hint: 'type the key anew' },
-  );
+const wholeDocumentKeys = new Set(['pins', 'value', 'json', 'document', 'data', 'SecretString']);
+
+/** What a store's user interface makes of a document that is pasted into it; each row has to be one of its own. */
+function refuseWholeDocument(key: string, value: unknown): void {
+  if (typeof value !== 'string' || !wholeDocumentKeys.has(key) || !value.trimStart().startsWith('{')) return;
+  throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', `the row "${key}" holds a whole document as text`, {
+    reason: 'bad-value',
+    key,
+    hint: 'make each host a row of its own',
+  });
 }
 
-const wholeDocumentKeys = new Set(['pins', 'value', 'json', 'document', 'data']);
-
-function readKey(key: string, value: unknown): { pattern: string; label?: string } {
-  if (typeof value === 'string' && wholeDocumentKeys.has(key) && value.trimStart().startsWith('{')) {
-    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', `the row "${key}" holds a whole document as text`, {
-      reason: 'bad-value',
-      key,
-      hint: 'make each host a row of its own',
-    });
-  }
-  const hash = key.indexOf('#');
-  const host = hash === -1 ? key : key.slice(0, hash);
-  try {
-    if (host === '__proto__') throw new HostSyntaxError(host, 'not a host name');
-    const pattern = parseHostPattern(host).text;
-    return hash === -1 ? { pattern } : { pattern, label: key.slice(hash + 1) };
-  } catch (error) {
-    const { problem } = expected(error, HostSyntaxError);
-    throw new PinDocumentError(
-      'ERR_DOCUMENT_MALFORMED',
-      `the key "${printable(key, 120)}" is no host pattern: ${problem}`,
-      {
-        reason: 'bad-key',
-        key,
-        hint: /:\/\//u.test(key) ? 'the host alone, without https:// and path' : undefined,
-      },
-    );
-  }
-}
-
-function doubledKey(key: string, other: string): PinDocumentError {
-  return new PinDocumentError(
-    'ERR_DOCUMENT_MALFORMED',
-    `"${printable(other, 80)}" and "${printable(key, 80)}" are one host`,
-    { reason: 'duplicate-key', key, hint: 'a second row for a host takes a label: host#next' },
-  );
-}
-
-function badRow(place: { pattern: string; label?: string }, key: string, error: PinDocumentError): BadRow {
+function badRow(place: RowPlace, key: string, error: PinDocumentError): BadRow {
   const { code, reason, message, tokenIndex } = error;
   return Object.freeze({
     ...place,

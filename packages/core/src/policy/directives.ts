@@ -68,7 +68,8 @@ function formatText(value: unknown): string {
 
 function readGeneration(key: string, value: unknown): number {
   const number = typeof value === 'string' && /^(?:0|[1-9][0-9]*)$/u.test(value) ? Number(value) : value;
-  if (typeof number === 'number' && Number.isSafeInteger(number) && number >= 0) return number;
+  // -0 is 0: equal documents are equal values.
+  if (typeof number === 'number' && Number.isSafeInteger(number) && number >= 0) return number + 0;
   throw badDirective(key, 'is not a whole number');
 }
 
@@ -85,13 +86,13 @@ function readRevoked(key: string, label: string | undefined, value: unknown, int
   try {
     tokens = tokensOf(key, value);
   } catch (error) {
-    const { summary, reason } = expected(error, PinDocumentError);
-    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', summary, { reason, key });
+    const { summary, reason, position, hint } = expected(error, PinDocumentError);
+    throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', summary, { reason, key, position, hint });
   }
   if (tokens.length === 0) throw badDirective(key, 'is empty', 'delete the row to revoke nothing');
   tokens.forEach((token, index) => {
     try {
-      const pin = parseToken(key, token, index);
+      const pin = parseToken(key, tokens, index);
       into.push({
         pin: pin.subject === 'certificate' ? pin.toString() : `sha256/${pin.digest}`,
         where: pin.role === 'ca' ? 'any-certificate' : 'leaf',
@@ -103,10 +104,14 @@ function readRevoked(key: string, label: string | undefined, value: unknown, int
         reason,
         key,
         tokenIndex,
-        hint,
+        hint: takesPinsAlone(token) ? '$revoked takes pins alone, without attributes' : hint,
       });
     }
   });
+}
+
+function takesPinsAlone(token: string): boolean {
+  return /^(?:none|block|mode=.*|until=.*|review=.*)$/su.test(token);
 }
 
 function badDirective(key: string, problem: string, hint?: string): PinDocumentError {

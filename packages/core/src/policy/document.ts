@@ -79,6 +79,18 @@ export function groupedByPattern<Row extends { readonly pattern: string }>(
   return groups;
 }
 
+const remembered = new WeakMap<readonly DocumentRow[], ReadonlyMap<string, readonly DocumentRow[]>>();
+
+/** The rows of a document by their patterns; worked out once, since every refresh asks several times. */
+export function rowsByPattern({ rows }: PinDocument): ReadonlyMap<string, readonly DocumentRow[]> {
+  let groups = remembered.get(rows);
+  if (groups === undefined) {
+    groups = groupedByPattern(rows);
+    remembered.set(rows, groups);
+  }
+  return groups;
+}
+
 /** The rows behind their keys, frozen, in the order that makes equal documents equal values. */
 export function inOrder<Row>(rows: ReadonlyMap<string, Row>): readonly Row[] {
   const keys = [...rows.keys()].sort();

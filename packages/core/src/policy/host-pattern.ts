@@ -1,4 +1,4 @@
-import { isIP, isIPv6 } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { HostSyntaxError, normaliseHost, splitPort } from './host.js';
 
 /** In the order of precedence: the first kind that fits governs. */
@@ -24,11 +24,9 @@ const catchAll: HostPattern = Object.freeze({ kind: 'catch-all', name: '', port:
  */
 export function parseHostPattern(text: string): HostPattern {
   if (text === '*') return catchAll;
-  const { host, port } = isIPv6(text) ? { host: text } : splitPort(text);
-  if (host === '*') throw new HostSyntaxError(text, 'the catch-all * takes no port');
-  const kind = host.startsWith('**.') ? 'any-depth' : host.startsWith('*.') ? 'one-label' : 'exact';
-  const written = kind === 'any-depth' ? host.slice(3) : kind === 'one-label' ? host.slice(2) : host;
-  if (written === '') throw new HostSyntaxError(text, 'nothing after the wildcard');
+  const { kind, written, port } = splitPattern(text);
+  if (kind === 'exact' && written === '*') throw new HostSyntaxError(text, 'the catch-all * takes no port');
+  if (kind !== 'exact' && written === '') throw new HostSyntaxError(text, 'nothing after the wildcard');
   if (written.includes('*')) {
     throw new HostSyntaxError(
       text,
@@ -40,10 +38,26 @@ export function parseHostPattern(text: string): HostPattern {
   return Object.freeze({ kind, name, port, text: patternText(kind, name, port) });
 }
 
+/** The parts of a pattern other than the catch-all, as written. @throws HostSyntaxError for a port that is none */
+function splitPattern(text: string): {
+  readonly kind: Exclude<HostPatternKind, 'catch-all'>;
+  readonly written: string;
+  readonly port: number | undefined;
+} {
+  const { host, port } = !text.includes(':') || isIPv6(text) ? { host: text } : splitPort(text);
+  if (host.startsWith('**.')) return { kind: 'any-depth', written: host.slice(3), port };
+  if (host.startsWith('*.')) return { kind: 'one-label', written: host.slice(2), port };
+  return { kind: 'exact', written: host, port };
+}
+
 function refuseUnusualAddress(text: string, kind: HostPatternKind, written: string, name: string): void {
   if (kind !== 'exact') throw new HostSyntaxError(text, 'an IP address takes no wildcard');
-  const bare = written.replace(/^\[(.*)\]$/u, '$1').toLowerCase();
+  const bare = withoutBrackets(written).toLowerCase();
   if (bare !== name) throw new HostSyntaxError(text, `the canonical form of this address is ${name}`);
+}
+
+function withoutBrackets(host: string): string {
+  return host.startsWith('[') ? host.slice(1, -1) : host;
 }
 
 function patternText(kind: HostPatternKind, name: string, port: number | undefined): string {
@@ -60,63 +74,90 @@ export type HostPatternMatch<Value> =
 
 /**
  * Values by host pattern; the most specific pattern governs: exact before `*.` before `**.` before `*`, then more
- * labels, then with port. A look-up costs a few map reads for each label of the host, whatever the number of patterns.
+ * labels, then with port. A look-up costs a map read or two for each label of the host, whatever the number of patterns.
  */
 export class HostPatternMap<Value> {
-  readonly #byText = new Map<string, Value>();
-  // Names that have a key with a port, by kind and name: what to look for where the port is not known.
-  readonly #withPort = new Set<string>();
+  readonly #names = {
+    exact: new Names<Value>(),
+    'one-label': new Names<Value>(),
+    'any-depth': new Names<Value>(),
+  };
+  #catchAll: Value | undefined;
 
   /** `text` is canonical: that of a parsed pattern. */
   set(text: string, value: Value): void {
-    this.#byText.set(text, value);
-    if (!text.includes(':')) return;
-    const { kind, name, port } = parseHostPattern(text);
-    if (port !== undefined) this.#withPort.add(patternText(kind, name, undefined));
+    if (text === '*') this.#catchAll = value;
+    else {
+      const { kind, written, port } = splitPattern(text);
+      this.#names[kind].set(withoutBrackets(written), port, value);
+    }
   }
 
+  /** The value of this very pattern. */
   get(text: string): Value | undefined {
-    return this.#byText.get(text);
-  }
-
-  get size(): number {
-    return this.#byText.size;
+    if (text === '*') return this.#catchAll;
+    const { kind, written, port } = splitPattern(text);
+    return this.#names[kind].at(withoutBrackets(written), port);
   }
 
   /** `host` is normalised already. */
   find(host: string, port: number | undefined): HostPatternMatch<Value> {
-    const exact = this.#at(host, port);
-    if (exact !== undefined) return { found: true, value: exact };
-    let needsPort = port === undefined && this.#withPort.has(host);
-    if (isIP(host) === 0) {
-      const dot = host.indexOf('.');
-      if (dot !== -1) {
-        const parent = `*${host.slice(dot)}`;
-        const value = this.#at(parent, port);
-        if (value !== undefined) return { found: true, value };
-        needsPort ||= port === undefined && this.#withPort.has(parent);
+    const { exact, 'one-label': oneLabel, 'any-depth': anyDepth } = this.#names;
+    let value = exact.find(host, port);
+    let needsPort = port === undefined && exact.hasPort(host);
+    if (value === undefined && !isAddress(host)) {
+      const parent = parentOf(host);
+      if (parent !== undefined) {
+        value = oneLabel.find(parent, port);
+        needsPort ||= port === undefined && oneLabel.hasPort(parent);
       }
-      for (let start = 0; ;) {
-        const suffix = `**.${host.slice(start)}`;
-        const value = this.#at(suffix, port);
-        if (value !== undefined) return { found: true, value };
-        needsPort ||= port === undefined && this.#withPort.has(suffix);
-        const next = host.indexOf('.', start);
-        if (next === -1) break;
-        start = next + 1;
+      for (let name: string | undefined = host; value === undefined && name !== undefined;) {
+        value = anyDepth.find(name, port);
+        needsPort ||= port === undefined && anyDepth.hasPort(name);
+        name = name === host ? parent : parentOf(name);
       }
     }
     // The catch-all is for hosts that nothing else covers; here something may, on a port that nobody told us.
-    if (needsPort) return { found: false, needsPort };
-    const rest = this.#byText.get('*');
-    return rest === undefined ? { found: false, needsPort } : { found: true, value: rest };
+    if (value === undefined && !needsPort) value = this.#catchAll;
+    return value === undefined ? { found: false, needsPort } : { found: true, value };
+  }
+}
+
+/** The patterns of one kind, by the name behind the wildcard. */
+class Names<Value> {
+  readonly #plain = new Map<string, Value>();
+  readonly #withPort = new Map<string, Map<number, Value>>();
+
+  set(name: string, port: number | undefined, value: Value): void {
+    if (port === undefined) {
+      this.#plain.set(name, value);
+      return;
+    }
+    const ports = this.#withPort.get(name) ?? new Map<number, Value>();
+    this.#withPort.set(name, ports.set(port, value));
   }
 
-  #at(text: string, port: number | undefined): Value | undefined {
-    if (port !== undefined && this.#withPort.has(text)) {
-      const value = this.#byText.get(isIPv6(text) ? `[${text}]:${port}` : `${text}:${port}`);
-      if (value !== undefined) return value;
-    }
-    return this.#byText.get(text);
+  at(name: string, port: number | undefined): Value | undefined {
+    return port === undefined ? this.#plain.get(name) : this.#withPort.get(name)?.get(port);
   }
+
+  /** The pattern with this port, or else the one without any. */
+  find(name: string, port: number | undefined): Value | undefined {
+    const value = port === undefined || this.#withPort.size === 0 ? undefined : this.at(name, port);
+    return value ?? this.#plain.get(name);
+  }
+
+  hasPort(name: string): boolean {
+    return this.#withPort.has(name);
+  }
+}
+
+/** Of normalised hosts, no name ends in a number. */
+function isAddress(host: string): boolean {
+  return host.includes(':') || isIPv4(host);
+}
+
+function parentOf(name: string): string | undefined {
+  const dot = name.indexOf('.');
+  return dot === -1 ? undefined : name.slice(dot + 1);
 }

@@ -13,6 +13,8 @@ export class HostSyntaxError extends Error {
   }
 }
 
+// RFC 1035 §2.3.4, as text: without the dot of the root.
+const maxLength = 253;
 const asciiHost = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/u;
 
 /**
@@ -26,7 +28,7 @@ const asciiHost = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/u;
  */
 export function normaliseHost(host: string): string {
   // The usual case first: this runs in every handshake.
-  if (asciiHost.test(host) && host.length <= 253 && !endsInNumber(host) && !host.includes('xn--'))
+  if (asciiHost.test(host) && host.length <= maxLength && !endsInNumber(host) && !host.includes('xn--'))
     return host;
   return normaliseUnusualHost(host);
 }
@@ -35,33 +37,33 @@ function normaliseUnusualHost(host: string): string {
   if (host === '') throw new HostSyntaxError(host, 'empty');
   const bare = host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
   if (isIPv4(host)) return host;
-  if (isIPv6(bare) && !bare.includes('%')) return canonicalIPv6(bare);
+  if (isIPv6(bare)) return canonicalIPv6(host, bare);
+  // Before IDNA, whose time grows with the square of a label's length.
+  if (host.length > maxLength + 1) throw new HostSyntaxError(host, 'longer than 253 characters');
   refuseOddCharacters(host);
   const ascii = domainToASCII(host).toLowerCase();
-  if (ascii === '') throw new HostSyntaxError(host, emptyLabelIn(host) ? 'empty label' : 'not a host name');
   const name = ascii.endsWith('.') ? ascii.slice(0, -1) : ascii;
   // domainToASCII reads 127.1 and 0x7f.1 as addresses, and full-width digits too.
-  if (isIP(name) !== 0 || endsInNumber(name))
-    throw new HostSyntaxError(host, 'not an IP address in canonical form');
-  if (emptyLabelIn(name)) throw new HostSyntaxError(host, 'empty label');
+  if (isIP(name) !== 0 || endsInNumber(name) || endsInNumber(host))
+    throw new HostSyntaxError(host, 'ends in a number, and is no IP address in canonical form');
+  if (hasEmptyLabel(host)) throw new HostSyntaxError(host, 'empty label');
+  if (name.length > maxLength) throw new HostSyntaxError(host, 'longer than 253 characters');
   if (!asciiHost.test(name)) throw new HostSyntaxError(host, 'not a host name');
-  if (name.length > 253) throw new HostSyntaxError(host, 'longer than 253 characters');
   return name;
 }
 
-function emptyLabelIn(name: string): boolean {
-  return (
-    name
-      .split(/[.\u3002\uff0e\uff61]/u)
-      .some((label, index, labels) => label === '' && index < labels.length - 1) || name === ''
-  );
+/** One dot at the end is allowed: the root of the DNS. */
+function hasEmptyLabel(host: string): boolean {
+  const labels = host.split(/[.\u3002\uff0e\uff61]/u);
+  return labels.some((label, index) => label === '' && (index < labels.length - 1 || index === 0));
 }
 
 function endsInNumber(name: string): boolean {
   return /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$/u.test(name);
 }
 
-function canonicalIPv6(address: string): string {
+function canonicalIPv6(host: string, address: string): string {
+  if (address.includes('%')) throw new HostSyntaxError(host, 'an IPv6 address with a zone');
   return new URL(`http://[${address}]/`).hostname.slice(1, -1);
 }
 
@@ -69,7 +71,8 @@ function canonicalIPv6(address: string): string {
 function refuseOddCharacters(host: string): void {
   const odd = /[^\p{L}\p{M}\p{N}._\-\u3002\uff0e\uff61]/u.exec(host)?.[0];
   if (odd === undefined) return;
-  throw new HostSyntaxError(host, `character U+${codePointHex(odd)} in a host name`);
+  const name = odd === ' ' ? 'a space, U+0020,' : `character U+${codePointHex(odd)}`;
+  throw new HostSyntaxError(host, `${name} in a host name`);
 }
 
 /** A host with the port that is dialled, where it is known. */

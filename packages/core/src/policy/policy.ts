@@ -5,7 +5,7 @@ import {
   type EnforcementMode,
   type PinDocument,
   type PinEntry,
-  groupedByPattern,
+  rowsByPattern,
 } from './document.js';
 import { HostPatternMap } from './host-pattern.js';
 
@@ -41,7 +41,7 @@ export class Policy {
 
   constructor(document: PinDocument) {
     this.document = document;
-    this.#entries = indexRows(document);
+    this.#entries = indexOf(document);
     const digests = (where: 'leaf' | 'any-certificate', subject: 'spki' | 'certificate'): Set<string> =>
       new Set(
         document.revoked
@@ -70,9 +70,21 @@ interface Entry {
   rule?: Rule;
 }
 
+// A refresh asks several times for the policy of one document, and of the one before it.
+const indexes = new WeakMap<PinDocument, HostPatternMap<Entry>>();
+
+function indexOf(document: PinDocument): HostPatternMap<Entry> {
+  let index = indexes.get(document);
+  if (index === undefined) {
+    index = indexRows(document);
+    indexes.set(document, index);
+  }
+  return index;
+}
+
 function indexRows(document: PinDocument): HostPatternMap<Entry> {
   const entries = new HostPatternMap<Entry>();
-  for (const [pattern, rows] of groupedByPattern(document.rows)) entries.set(pattern, { pattern, rows });
+  for (const [pattern, rows] of rowsByPattern(document)) entries.set(pattern, { pattern, rows });
   for (const badRow of document.badRows) {
     const { pattern } = badRow;
     if (entries.get(pattern) === undefined) entries.set(pattern, { pattern, rows: [], badRow });

@@ -4,8 +4,9 @@ import {
   inOrder,
   type PinDocument,
   type PinEntry,
+  type RevokedPin,
   rowKey,
-  groupedByPattern,
+  rowsByPattern,
 } from '../policy/document.js';
 import type { RequiredHosts } from './required-hosts.js';
 
@@ -46,19 +47,23 @@ function kept(row: DocumentRow, why: NonNullable<DocumentRow['kept']>): Document
   return Object.freeze({ ...row, kept: why });
 }
 
-/** Rollback attack: who can write an old document back must not bring a removed pin back with it. */
-export function refuseRollback(next: PinDocument, floor: number | undefined): void {
+/**
+ * Rollback attack: who can write an old document back must not bring a removed pin back with it.
+ *
+ * @param holder - what has the number `floor`, for the message
+ */
+export function refuseRollback(
+  next: PinDocument,
+  floor: number | undefined,
+  holder = 'the one in force',
+): void {
   if (floor === undefined || (next.generation !== undefined && next.generation >= floor)) return;
   const found = next.generation === undefined ? 'has no $generation' : `has $generation ${next.generation}`;
-  throw new PinDocumentError(
-    'ERR_DOCUMENT_ROLLBACK',
-    `the document ${found}, the one in force has ${floor}`,
-    {
-      reason: 'rollback',
-      key: '$generation',
-      hint: `to go back on purpose, give the restored document a $generation above ${floor}`,
-    },
-  );
+  throw new PinDocumentError('ERR_DOCUMENT_ROLLBACK', `the document ${found}, ${holder} has ${floor}`, {
+    reason: 'rollback',
+    key: '$generation',
+    hint: `to go back on purpose, give the restored document a $generation above ${floor}`,
+  });
 }
 
 /** A mistyped year must not end the pins that are in force: a document that is over already replaces none that is not. */
@@ -69,6 +74,16 @@ export function refuseEnded({ expiresAt }: PinDocument, now: number): void {
     `$expires ${new Date(expiresAt).toISOString()} has passed: the document ended before it was read`,
     { reason: 'bad-value', key: '$expires', hint: 'to end all connections, say block' },
   );
+}
+
+/** The document with the revocations of the other one besides: what was revoked stays so, whatever it has not heard of. */
+export function withRevocationsOf(document: PinDocument, other: PinDocument | undefined): PinDocument {
+  const united = new Map<string, RevokedPin>();
+  for (const revoked of [...document.revoked, ...(other?.revoked ?? [])]) {
+    const identity = `${revoked.where} ${revoked.pin}`;
+    if (!united.has(identity)) united.set(identity, revoked);
+  }
+  return Object.freeze({ ...document, revoked: Object.freeze([...united.values()]) });
 }
 
 /** Which patterns a change of documents touches. */
@@ -96,10 +111,11 @@ export function compareDocuments(previous: PinDocument, next: PinDocument): Docu
 }
 
 /** The rows of each pattern; none where it is quarantined. */
-function coverage({ rows, badRows }: PinDocument): Map<string, readonly DocumentRow[]> {
-  const groups: Map<string, readonly DocumentRow[]> = groupedByPattern(rows);
-  for (const { pattern } of badRows) if (!groups.has(pattern)) groups.set(pattern, []);
-  return groups;
+function coverage(document: PinDocument): ReadonlyMap<string, readonly DocumentRow[]> {
+  const rows = rowsByPattern(document);
+  const quarantined = document.badRows.filter(({ pattern }) => !rows.has(pattern));
+  if (quarantined.length === 0) return rows;
+  return new Map([...rows, ...quarantined.map(({ pattern }) => [pattern, []] as const)]);
 }
 
 /** Whatever their labels are. */

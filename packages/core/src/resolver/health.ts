@@ -13,7 +13,8 @@ import type { Warnings } from './warnings.js';
 const staleWarningMs = 3_600_000;
 
 /** What is over when the provider answers well again. */
-const outageWarnings = /^(?:ERR_(?:PROVIDER|DOCUMENT|RESOLVER)_|PINVAULT_(?:STALE|FALLBACK)$)/u;
+const outageWarnings =
+  /^(?:ERR_(?:PROVIDER|DOCUMENT|RESOLVER)_|PINVAULT_(?:STALE|FALLBACK|LAST_KNOWN_GOOD)$)/u;
 
 /** What {@link Health} watches, and where it tells. */
 export interface HealthContext {

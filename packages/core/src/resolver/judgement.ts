@@ -62,6 +62,8 @@ export interface JudgementContext {
   readonly mode: EnforcementMode;
   readonly uncoveredHosts: UncoveredHosts;
   readonly clock: Clock;
+  /** Patterns that a process before this one has covered. */
+  readonly everCovered: readonly string[];
   /** Throws where the pins in force may not be used: closed, expired. */
   assertUsable(): void;
   /** `confirmed 14 s ago`, for messages. */
@@ -92,6 +94,7 @@ export class Judgement {
     this.#context = context;
     this.#snapshot = snapshot;
     this.#policy = new Policy(snapshot.document);
+    for (const pattern of context.everCovered) this.#everCovered.set(pattern, true);
     this.#remember(snapshot);
   }
 

@@ -8,15 +8,16 @@ import {
 import { foreignErrorLabel } from '../internal/foreign-error.js';
 import { durationText } from '../internal/text.js';
 import { sha256Hex } from '../pin/spki.js';
-import { decodeDocument } from '../policy/decode.js';
-import type { BadRow, PinDocument, RevokedPin } from '../policy/document.js';
+import { decodeInTurns } from '../policy/decode.js';
+import type { BadRow, PinDocument } from '../policy/document.js';
 import type { PinReadResult } from '../provider.js';
 import { publish } from '../observe/channels.js';
-import { adoptDocument, compareDocuments, refuseEnded, refuseRollback } from './adopt.js';
+import { adoptDocument, compareDocuments, refuseEnded, refuseRollback, withRevocationsOf } from './adopt.js';
 import type { ClockTimer } from '../internal/clock.js';
 import { type PinEventHub, snapshotEvent } from './events.js';
 import { Freshness } from './freshness.js';
 import { Health } from './health.js';
+import { describeRecalled, type LastKnownGood } from './last-known-good.js';
 import { MismatchBudget } from './mismatch.js';
 import { elapsedMs, type Moment, momentOf } from './moment.js';
 import type { ResolverSettings } from './options.js';
@@ -57,6 +58,8 @@ export interface KeeperContext {
   readonly events: PinEventHub;
   readonly warnings: Warnings;
   readonly requiredHosts: RequiredHosts;
+  /** Where the last good document is written down. */
+  readonly lastKnownGood: LastKnownGood | undefined;
   /** Puts a snapshot in force, before anybody hears of it. */
   readonly use: (snapshot: Snapshot) => void;
 }
@@ -83,7 +86,7 @@ export class PinKeeper {
     const { snapshot, confirmedAt } = started;
     this.#context = context;
     this.#snapshot = snapshot;
-    this.#generationFloor = snapshot.source === 'provider' ? snapshot.generation : undefined;
+    this.#generationFloor = started.generationFloor;
     this.freshness = new Freshness(clock, 2 * refreshIntervalMs + readTimeoutMs, maxStaleMs, confirmedAt);
     this.#mismatchBudget = new MismatchBudget(clock, random);
     const { freshness } = this;
@@ -116,18 +119,24 @@ export class PinKeeper {
   }
 
   /** Tells of the start, and lets the refresh begin. */
-  begin(failure: StartedSnapshot['failure']): void {
+  begin({ failure, raw, confirmedAt }: StartedSnapshot): void {
     const { settings, events, warnings } = this.#context;
     if (settings.mode === 'report') {
       warnings.say('PINVAULT_REPORT_MODE', 'start', 'mode is report: mismatches are told, not refused');
     }
-    if (failure !== undefined) {
+    if (failure instanceof PinDocumentError) this.#rejected(failure, 'unknown');
+    else if (failure !== undefined) {
       this.#lastFailure = failure;
       this.health.failed(failure);
     }
     const snapshot = this.#snapshot;
+    if (raw !== undefined) this.#context.lastKnownGood?.keep(raw, snapshot, confirmedAt.wall);
+    const why = failure === undefined ? '' : `: ${failure.message}`;
+    if (snapshot.source === 'last-known-good') {
+      const text = `${describeRecalled(snapshot, this.freshness.ageMs())}${why}`;
+      warnings.say('PINVAULT_LAST_KNOWN_GOOD', 'start', text);
+    }
     if (snapshot.source === 'fallback') {
-      const why = failure === undefined ? '' : `: ${failure.message}`;
       warnings.say(
         'PINVAULT_FALLBACK',
         'start',
@@ -138,7 +147,20 @@ export class PinKeeper {
     this.#tellReviews();
     events.emit(snapshotEvent('ready', this.#about(), {}));
     this.health.tell();
-    this.loop.schedule(failure === undefined ? { failed: false, isNews: true } : failedRead(failure));
+    const isAnswered = failure === undefined || failure instanceof PinDocumentError;
+    this.loop.schedule(isAnswered ? { failed: false, isNews: true } : failedRead(failure));
+  }
+
+  /** Lets the store say when it has changed, where it can. */
+  watch(onChange: (revision?: string) => void): void {
+    const { settings, warnings } = this.#context;
+    try {
+      settings.provider.watch?.(onChange, { signal: this.#closing.signal });
+    } catch (error) {
+      // The reads at the interval go on.
+      const text = `${settings.provider.name} cannot be watched: ${foreignErrorLabel(error)}`;
+      warnings.say('PINVAULT_LISTENER', 'watch', text);
+    }
   }
 
   /** Ends refresh and whatever read is under way. */
@@ -260,6 +282,7 @@ export class PinKeeper {
         return this.#rejected(refused.error, refused.revision);
       this.#refused = undefined;
       this.health.confirmed(askedAt);
+      this.#context.lastKnownGood?.confirmed(askedAt.wall);
       this.#tellReviews();
       return { outcome: 'unchanged', revision: this.#snapshot.revision };
     }
@@ -271,14 +294,20 @@ export class PinKeeper {
     )
       return this.#rejected(refused.error, revision);
     try {
-      const next = decodeDocument(result.document, { maxDocumentBytes });
+      const next = await decodeInTurns(result.document, { maxDocumentBytes });
+      this.assertOpen();
       refuseRollback(next, this.#generationFloor);
       if (this.health.state() !== 'expired') refuseEnded(next, clock.now());
       const document = adoptDocument(next, this.#snapshot.document, requiredHosts);
+      const before = this.#snapshot;
       const hasRotated = this.#adopt(document, revision, askedAt);
+      const isSame = !hasRotated && before.source === 'provider' && before.revision === revision;
+      if (isSame) this.#context.lastKnownGood?.confirmed(askedAt.wall);
+      else this.#context.lastKnownGood?.keep(result.document, this.#snapshot, askedAt.wall);
       return { outcome: hasRotated ? 'rotated' : 'unchanged', revision };
     } catch (error) {
-      if (!(error instanceof PinDocumentError)) return this.#failed(unusableAnswer(provider.name, error));
+      if (!(error instanceof PinDocumentError) || this.isClosed)
+        return this.#failed(PinError.isPinError(error) ? error : unusableAnswer(provider.name, error));
       this.#refused = { revision, error, digest: digestOf(result.document) };
       return this.#rejected(error, revision);
     }
@@ -349,15 +378,12 @@ export class PinKeeper {
       const limits = { timeoutMs: readTimeoutMs, signal: this.#closing.signal, keepAlive: false };
       const result = await readOnce(fallback, undefined, limits, clock);
       if ('unchanged' in result || this.isClosed || this.health.state() !== 'expired') return;
-      const decoded = decodeDocument(result.document, { maxDocumentBytes });
+      const decoded = await decodeInTurns(result.document, { maxDocumentBytes });
+      if (this.isClosed || this.health.state() !== 'expired') return;
       refuseEnded(decoded, clock.now());
       // What was revoked in this process stays revoked, whatever the fallback has not heard of.
-      const revoked = unitedRevocations(decoded, this.#snapshot.document);
-      const document = adoptDocument(
-        Object.freeze({ ...decoded, revoked }),
-        undefined,
-        this.#context.requiredHosts,
-      );
+      const united = withRevocationsOf(decoded, this.#snapshot.document);
+      const document = adoptDocument(united, undefined, this.#context.requiredHosts);
       warnings.say(
         'PINVAULT_FALLBACK',
         'expired',
@@ -376,7 +402,7 @@ export class PinKeeper {
   /** Two editors with one number: legal, but somebody should know. */
   #tellSameGeneration({ generation }: PinDocument, revision: string, source: SnapshotSource): void {
     const previous = this.#snapshot;
-    const isComparable = source === 'provider' && previous.source === 'provider';
+    const isComparable = source === 'provider' && previous.source !== 'fallback';
     if (generation === undefined || !isComparable || generation !== previous.generation) return;
     const text = `other content under the same $generation ${generation}`;
     this.#context.warnings.say('PINVAULT_DOCUMENT', `generation ${revision}`, text);
@@ -433,16 +459,6 @@ function digestOf(document: string | Uint8Array | object): string | undefined {
 
 function badRowIdentity(row: BadRow): string {
   return `${row.key} ${row.message}`;
-}
-
-/** The revocations of both documents, each once. */
-function unitedRevocations(...documents: readonly PinDocument[]): readonly RevokedPin[] {
-  const united = new Map<string, RevokedPin>();
-  for (const revoked of documents.flatMap((document) => document.revoked)) {
-    const identity = `${revoked.where} ${revoked.pin}`;
-    if (!united.has(identity)) united.set(identity, revoked);
-  }
-  return Object.freeze([...united.values()]);
 }
 
 /** Not the document's fault, nor foreseen: a failed read like any other, so that the next one comes. */

@@ -7,6 +7,7 @@ import { defaultMaxDocumentBytes } from '../policy/decode.js';
 import type { PinProvider } from '../provider.js';
 import type { PinEvent } from './events.js';
 import type { UncoveredHosts } from './judgement.js';
+import type { LastKnownGoodSettings } from './last-known-good.js';
 
 /** Options of a resolver that do not depend on the store. Durations are in milliseconds. */
 export interface ResolverOptions {
@@ -53,10 +54,30 @@ export interface ResolverOptions {
   readonly onEvent?: ((event: PinEvent) => void) | undefined;
   /** The document while the provider cannot be reached at the start; never `fresh`. */
   readonly fallback?: PinProvider | undefined;
+  /**
+   * Keeps a copy of the last good document on disk, for a start while the provider cannot be reached.
+   * @defaultValue none
+   */
+  readonly lastKnownGood?: LastKnownGoodOptions | undefined;
   /** For tests: the clock. */
   readonly clock?: Clock | undefined;
   /** For tests: random numbers in [0, 1), for jitter. */
   readonly random?: (() => number) | undefined;
+}
+
+/** Where the last known good pins are kept. */
+export interface LastKnownGoodOptions {
+  /**
+   * **Security:** a directory in which only this user may write; created (0700) where it is missing. Several services
+   * may share it. Whoever can write there can bring an older document back.
+   */
+  readonly directory: string;
+  /**
+   * **Security:** seals each copy with HMAC-SHA-256, so that who can write in the directory, but does not have the key,
+   * can only remove copies. 32 bytes at least.
+   * @defaultValue none: damage is found, forgery is not
+   */
+  readonly key?: string | Uint8Array | undefined;
 }
 
 /** The options, checked and with their defaults. */
@@ -76,6 +97,7 @@ export interface ResolverSettings {
   readonly maxDocumentBytes: number;
   readonly warnings: boolean;
   readonly onEvent: ((event: PinEvent) => void) | undefined;
+  readonly lastKnownGood: LastKnownGoodSettings | undefined;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -111,6 +133,7 @@ export function readSettings(provider: PinProvider, options: ResolverOptions): R
     }),
     warnings: options.warnings ?? true,
     onEvent: options.onEvent,
+    lastKnownGood: readLastKnownGood(options.lastKnownGood),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   };
@@ -154,6 +177,29 @@ function duration(
   if (value === Infinity && range.infinite !== true) throw invalidOption(option, 'must be finite');
   if (value < range.min) throw invalidOption(option, `is below ${range.min}`);
   return value;
+}
+
+// What is shorter can be guessed from one copy.
+const minKeyBytes = 32;
+
+function readLastKnownGood(options: LastKnownGoodOptions | undefined): LastKnownGoodSettings | undefined {
+  if (options === undefined) return undefined;
+  if (typeof options !== 'object' || options === null)
+    throw invalidOption('lastKnownGood', "is no object, such as { directory: '/var/lib/my-service' }");
+  for (const name of Object.keys(options)) {
+    if (name !== 'directory' && name !== 'key')
+      throw invalidOption(`lastKnownGood.${name}`, 'is unknown; known are directory, key');
+  }
+  const { directory, key } = options;
+  if (typeof directory !== 'string' || directory === '' || directory.includes('\0'))
+    throw invalidOption('lastKnownGood.directory', 'is no path');
+  if (key === undefined) return { directory, key };
+  if (typeof key !== 'string' && !(key instanceof Uint8Array))
+    throw invalidOption('lastKnownGood.key', 'is neither text nor bytes');
+  const bytes = Buffer.from(key);
+  if (bytes.length < minKeyBytes)
+    throw invalidOption('lastKnownGood.key', `has fewer than ${minKeyBytes} bytes: openssl rand -base64 32`);
+  return { directory, key: bytes };
 }
 
 function readRequiredHosts(hosts: readonly string[]): readonly Target[] {

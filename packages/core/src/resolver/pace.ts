@@ -30,6 +30,7 @@ export class Pace {
   readonly #random: () => number;
   #failures = 0;
   #isPaused = false;
+  #isDenied = false;
 
   constructor(intervalMs: number, random: () => number) {
     this.#intervalMs = intervalMs;
@@ -51,15 +52,24 @@ export class Pace {
     return this.#isPaused;
   }
 
+  /** A person may have mended what access was denied for, and asks: the pause is over for him. */
+  get isClosedToAll(): boolean {
+    return this.#isPaused && !this.#isDenied;
+  }
+
   /** Takes note of a read, and says how long to wait for the next one. */
   delayAfterMs(outcome: ReadOutcome): number {
     if (!outcome.failed) {
+      const isShared = this.isFailing || outcome.isNews === true;
       this.#failures = 0;
       this.#isPaused = false;
-      return this.#jitteredIntervalMs();
+      this.#isDenied = false;
+      return isShared ? this.#anyMomentMs() : this.#jitteredIntervalMs();
     }
-    this.#failures += 1;
     const { isDenied = false, retryAfterMs = 0 } = outcome;
+    this.#failures += 1;
+    // A denial without a time that was asked for; the breaker counts outages.
+    this.#isDenied = isDenied && retryAfterMs === 0;
     this.#isPaused = this.isOpen || isDenied || retryAfterMs > 0;
     // What a store asks for is honoured within reason: an answer of a hundred years must not end the refresh.
     return Math.max(
@@ -69,7 +79,16 @@ export class Pace {
     );
   }
 
-  /** A tenth at most comes off, so that instances started together drift apart and none is ever late. */
+  /**
+   * Any moment of the interval. A start, a push and the end of an outage come to all instances of a fleet at once, and
+   * jitter alone would let them read together for hours. A part of a jittered interval, not of a full one: else the last
+   * first reads would meet the first second ones.
+   */
+  #anyMomentMs(): number {
+    return this.#jitteredIntervalMs() * (1 - this.#random());
+  }
+
+  /** A tenth at most comes off, so that what is spread stays so and none is ever late. */
   #jitteredIntervalMs(): number {
     return this.#intervalMs * (1 - 0.1 * this.#random());
   }

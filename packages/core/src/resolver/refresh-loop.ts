@@ -79,7 +79,7 @@ export class RefreshLoop<Result> {
    */
   async ask(): Promise<Result | undefined> {
     if (this.#flight !== undefined) return this.#flight.promise;
-    if (this.#isHeldOff()) return undefined;
+    if (this.#isHeldOff(this.#pace.isClosedToAll)) return undefined;
     return this.#afterGap(true);
   }
 
@@ -166,8 +166,8 @@ export class RefreshLoop<Result> {
   }
 
   /** Only the timer reads, and it is not late. */
-  #isHeldOff(): boolean {
-    return this.#isStopped || (this.#pace.isPaused && this.#lateByMs() < 0);
+  #isHeldOff(isPaused = this.#pace.isPaused): boolean {
+    return this.#isStopped || (isPaused && this.#lateByMs() < 0);
   }
 
   /** How late the timer is, by the clock that says more; negative where it is not due. */

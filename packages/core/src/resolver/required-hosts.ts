@@ -5,7 +5,7 @@ import {
   inOrder,
   type PinDocument,
   rowKey,
-  groupedByPattern,
+  rowsByPattern,
 } from '../policy/document.js';
 import type { Target } from '../policy/host.js';
 import { parseHostPattern } from '../policy/host-pattern.js';
@@ -32,8 +32,9 @@ export class RequiredHosts {
     if (this.#targets.length === 0) return next;
     const policy = new Policy(next);
     const before = previous === undefined ? undefined : new Policy(previous);
-    const rows = groupedByPattern(next.rows);
-    const rowsBefore = previous === undefined ? undefined : groupedByPattern(previous.rows);
+    const rowsNow = rowsByPattern(next);
+    const keptRows = new Map<string, readonly DocumentRow[]>();
+    const rowsBefore = previous === undefined ? undefined : rowsByPattern(previous);
     const badRows: BadRow[] = [];
     const found = new Map<string, readonly DocumentRow[]>();
     const ports = portsOf(next);
@@ -42,7 +43,7 @@ export class RequiredHosts {
       const pattern = exactPattern(host, port);
       const problem = whyNotPinned(governing, before !== undefined);
       if (problem === undefined) {
-        if (governing.kind === 'pins') found.set(pattern, rows.get(governing.pattern) ?? []);
+        if (governing.kind === 'pins') found.set(pattern, rowsNow.get(governing.pattern) ?? []);
         continue;
       }
       const last = before?.lookup(host, port);
@@ -53,7 +54,7 @@ export class RequiredHosts {
       const isKept = previous !== undefined && pins !== undefined;
       const error = requiredHostError(pattern, problem, isKept);
       if (!isKept) throw error;
-      rows.set(
+      keptRows.set(
         pattern,
         pins.map(({ mode: _mode, ...row }) =>
           Object.freeze({ ...row, pattern, kept: 'required-host' as const }),
@@ -64,7 +65,7 @@ export class RequiredHosts {
     }
     for (const [pattern, pins] of found) this.#lastPins.set(pattern, pins);
     if (badRows.length === 0) return next;
-    const all = [...rows.values()].flat();
+    const all = [...new Map([...rowsNow, ...keptRows]).values()].flat();
     return Object.freeze({
       ...next,
       rows: inOrder(new Map(all.map((row) => [rowKey(row), row]))),
@@ -88,7 +89,8 @@ function opensPort(governing: Governing, last: Governing | undefined): boolean {
 }
 
 function portsOf(document: PinDocument): ReadonlySet<number> {
-  const ports = document.rows.map(({ pattern }) => parseHostPattern(pattern).port);
+  const patterns = document.rows.map(({ pattern }) => pattern).filter((pattern) => pattern.includes(':'));
+  const ports = patterns.map((pattern) => parseHostPattern(pattern).port);
   return new Set(ports.filter((port) => port !== undefined));
 }
 

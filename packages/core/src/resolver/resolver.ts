@@ -13,6 +13,7 @@ import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } 
 import { holdBackFailure } from './failed-start.js';
 import { assertPort, hostName, Judgement, type Lookup, readTarget, type Verdict } from './judgement.js';
 import { type KeeperContext, PinKeeper, type RefreshOutcome } from './keeper.js';
+import { LastKnownGood, nothingRecalled, type Recalled } from './last-known-good.js';
 import { isCurable } from './mismatch.js';
 import { momentOf } from './moment.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
@@ -49,6 +50,7 @@ export class PinResolver implements AsyncDisposable {
   readonly #settings: ResolverSettings;
   readonly #events: PinEventHub;
   readonly #keeper: PinKeeper;
+  readonly #lastKnownGood: LastKnownGood | undefined;
   readonly #judgement: Judgement;
   readonly #refusals = new WeakMap<
     Error,
@@ -56,15 +58,21 @@ export class PinResolver implements AsyncDisposable {
   >();
   readonly #counters = { matches: 0, mismatches: 0, reported: 0, unpinned: 0 };
 
-  private constructor(started: StartedSnapshot, context: Omit<KeeperContext, 'use'>) {
-    const { settings, events } = context;
+  private constructor(
+    started: StartedSnapshot,
+    { everCovered }: Recalled,
+    context: Omit<KeeperContext, 'use'>,
+  ) {
+    const { settings, events, lastKnownGood } = context;
     this.name = settings.name;
     this.#settings = settings;
     this.#events = events;
+    this.#lastKnownGood = lastKnownGood;
     const keeper = new PinKeeper(started, { ...context, use: (next) => this.#judgement.use(next) });
     this.#keeper = keeper;
     this.#judgement = new Judgement(started.snapshot, {
       mode: settings.mode,
+      everCovered,
       uncoveredHosts: settings.uncoveredHosts,
       clock: settings.clock,
       assertUsable: () => keeper.assertUsable(),
@@ -90,18 +98,23 @@ export class PinResolver implements AsyncDisposable {
     });
     if (settings.onEvent !== undefined) events.add('*', settings.onEvent);
     const requiredHosts = new RequiredHosts(settings.requiredHosts);
+    const lastKnownGood = createLastKnownGood(settings, warnings);
+    let recalled: Recalled = nothingRecalled;
     const startedAt = momentOf(settings.clock);
     let started;
     try {
-      started = await startSnapshot(settings, requiredHosts);
+      if (lastKnownGood !== undefined) recalled = await lastKnownGood.recall(requiredHosts);
+      started = await startSnapshot(settings, requiredHosts, recalled);
     } catch (error) {
       // Not waited for: what hangs in there must not keep the failure to itself.
       void closeProviders(settings);
       await holdBackFailure(error, startedAt, settings);
       throw error;
     }
-    const resolver = new PinResolver(started, { settings, events, warnings, requiredHosts });
-    resolver.#keeper.begin(started.failure);
+    const context = { settings, events, warnings, requiredHosts, lastKnownGood };
+    const resolver = new PinResolver(started, recalled, context);
+    resolver.#keeper.begin(started);
+    resolver.#keeper.watch((revision) => resolver.notify(revision));
     return resolver;
   }
 
@@ -222,7 +235,7 @@ export class PinResolver implements AsyncDisposable {
 
   /**
    * Reads the provider now, or joins the read that is under way; within a second after a read that brought nothing new it
-   * waits for that second. A store that is being left alone (the breaker is open, access was denied, it has asked for
+   * waits for that second. A store that is being left alone (the breaker is open, or it has asked for
    * time) is not read: the outcome is then the last failure, and `status().nextRefreshAt` tells when it is read next.
    * Never rejects for a failed read.
    *
@@ -264,6 +277,7 @@ export class PinResolver implements AsyncDisposable {
       breaker: loop.breaker,
       ...(lastError === undefined ? {} : { lastError }),
       ...(lastRejected === undefined ? {} : { lastRejected }),
+      ...(this.#lastKnownGood === undefined ? {} : { lastKnownGood: this.#lastKnownGood.status }),
       quarantined: document.badRows,
       hosts: [...new Set(document.rows.map((row) => row.pattern))],
       counters: { ...counters, ...this.#counters },
@@ -311,7 +325,7 @@ export class PinResolver implements AsyncDisposable {
     this.#keeper.stop();
     this.#events.emit({ type: 'close', resolver: this.name, at: this.#settings.clock.now() });
     this.#events.clear();
-    await closeProviders(this.#settings);
+    await closeProviders(this.#settings, this.#lastKnownGood);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -358,9 +372,18 @@ export class PinResolver implements AsyncDisposable {
   }
 }
 
+function createLastKnownGood(settings: ResolverSettings, warnings: Warnings): LastKnownGood | undefined {
+  const { lastKnownGood } = settings;
+  return lastKnownGood && new LastKnownGood({ ...settings, lastKnownGood }, warnings);
+}
+
 /** Whatever a provider does when it is closed, be it a throw that is no rejection or nothing at all, is its own affair. */
-async function closeProviders({ provider, fallback, clock, readTimeoutMs }: ResolverSettings): Promise<void> {
-  const closed = Promise.allSettled([provider, fallback].map(async (each) => each?.close?.()));
+async function closeProviders(
+  { provider, fallback, clock, readTimeoutMs }: ResolverSettings,
+  lastKnownGood?: LastKnownGood,
+): Promise<void> {
+  const ends = [provider, fallback].map(async (each) => each?.close?.());
+  const closed = Promise.allSettled([...ends, lastKnownGood?.settled()]);
   let timer: ClockTimer | undefined;
   const waited = new Promise<void>((resolve) => {
     timer = clock.after(readTimeoutMs, resolve);

@@ -1,12 +1,20 @@
-import { messageWithoutCode, PinDocumentError, PinError, PinProviderError } from '../errors.js';
+import {
+  messageWithoutCode,
+  PinDocumentError,
+  PinError,
+  type PinErrorCode,
+  PinProviderError,
+} from '../errors.js';
 import type { Clock } from '../internal/clock.js';
 import { durationText } from '../internal/text.js';
-import { decodeDocument } from '../policy/decode.js';
+import { decodeInTurns } from '../policy/decode.js';
+import type { PinDocument } from '../policy/document.js';
 import type { PinProvider } from '../provider.js';
-import { adoptDocument } from './adopt.js';
+import { adoptDocument, refuseEnded, refuseRollback, withRevocationsOf } from './adopt.js';
+import type { Recalled } from './last-known-good.js';
 import { type Moment, momentOf } from './moment.js';
 import type { ResolverSettings } from './options.js';
-import { isOutage } from './outage.js';
+import { isOutage, mayServeLastKnownGood } from './outage.js';
 import { readOnce } from './reader.js';
 import type { RequiredHosts } from './required-hosts.js';
 import { describeSource, type Snapshot, snapshotOf, type SnapshotSource } from './snapshot.js';
@@ -16,37 +24,41 @@ export interface StartedSnapshot {
   readonly snapshot: Snapshot;
   /** When the store was asked for what is in the snapshot: age counts from then. */
   readonly confirmedAt: Moment;
+  /** The document as the provider handed it over, where it is the provider's. */
+  readonly raw?: string | Uint8Array | object;
   readonly failure?: PinError;
+  /** No document may have a lower `$generation`. */
+  readonly generationFloor?: number | undefined;
 }
 
 // With something else at hand, a store that fails so often in a row is taken to be away.
 const attemptsBeforeSubstitutes = 3;
 
 /**
- * Reads the first document: repeats what may pass until `startupTimeoutMs`, then falls back where the store could not
- * be reached, throttled, failed or denied. A missing secret, a malformed document or a wrong configuration is for a
- * person to mend, so it fails the start at once.
+ * Reads the first document: repeats what may pass until `startupTimeoutMs`, then takes what is next in line.
+ *
+ * The last known good pins serve as the memory of a process that had gone on would: whatever the store does, a wrong
+ * configuration apart. The fallback serves only where the store could not be reached, throttled, failed or denied: a
+ * missing secret, a malformed document or a wrong configuration is for a person to mend, so it fails the start at once.
  *
  * @throws PinError
  */
 export async function startSnapshot(
   settings: ResolverSettings,
   requiredHosts: RequiredHosts,
+  recalled: Recalled,
 ): Promise<StartedSnapshot> {
   const { provider, clock, startupTimeoutMs, random } = settings;
   const startedAt = clock.monotonic();
   const remainingMs = (): number => startupTimeoutMs - (clock.monotonic() - startedAt);
-  const substitutes = substitutesFor(settings, requiredHosts);
+  const first = { settings, requiredHosts, recalled };
+  const substitutes = substitutesFor(first);
   // They are read within the same deadline.
   const reservedMs = substitutes.length === 0 ? 0 : Math.min(1_000, startupTimeoutMs / 4);
   let failure: PinError | undefined;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await readSnapshot(provider, 'provider', {
-        settings,
-        requiredHosts,
-        budgetMs: remainingMs() - reservedMs,
-      });
+      return await readSnapshot(provider, 'provider', { ...first, budgetMs: remainingMs() - reservedMs });
     } catch (error) {
       if (!(error instanceof PinError)) throw error;
       failure = error;
@@ -59,34 +71,54 @@ export async function startSnapshot(
     if (remainingMs() - reservedMs - pauseMs < 50) break;
     await pause(clock, pauseMs);
   }
-  if (!isOutage(failure.code) && failure.code !== 'ERR_PROVIDER_DENIED') throw failure;
   for (const substitute of substitutes) {
-    const found = await substitute(Math.max(remainingMs(), reservedMs));
-    if (found !== undefined) return { ...found, failure };
+    if (!substitute.serves(failure.code)) continue;
+    return { ...(await substitute.take(Math.max(remainingMs(), reservedMs))), failure };
   }
-  throw explain(failure, settings);
+  throw explain(failure, settings, recalled);
 }
 
-/** What serves while the provider cannot: the first that has pins. One that has none to offer says `undefined`. */
-type Substitute = (budgetMs: number) => Promise<StartedSnapshot | undefined>;
+/** What serves while the provider cannot. */
+interface Substitute {
+  serves(code: PinErrorCode): boolean;
+  take(budgetMs: number): Promise<StartedSnapshot>;
+}
 
 /** In the order of their precedence. */
-function substitutesFor(settings: ResolverSettings, requiredHosts: RequiredHosts): readonly Substitute[] {
-  const { fallback } = settings;
-  if (fallback === undefined) return [];
-  return [(budgetMs) => readSnapshot(fallback, 'fallback', { settings, requiredHosts, budgetMs })];
+function substitutesFor(first: Omit<FirstRead, 'budgetMs'>): readonly Substitute[] {
+  const { settings, recalled } = first;
+  const { provider, fallback, clock } = settings;
+  const { pins, generationFloor } = recalled;
+  const substitutes: Substitute[] = [];
+  if (pins !== undefined) {
+    const { document, revision, fetchedAt, ageMs } = pins;
+    const snapshot = snapshotOf(document, revision, { source: 'last-known-good', provider, fetchedAt });
+    const confirmedAt = { wall: clock.now() - ageMs, monotonic: clock.monotonic() - ageMs };
+    substitutes.push({
+      serves: mayServeLastKnownGood,
+      take: async () => ({ snapshot, confirmedAt, generationFloor }),
+    });
+  }
+  if (fallback !== undefined) {
+    substitutes.push({
+      serves: (code) => isOutage(code) || code === 'ERR_PROVIDER_DENIED',
+      take: (budgetMs) => readSnapshot(fallback, 'fallback', { ...first, budgetMs }),
+    });
+  }
+  return substitutes;
 }
 
 interface FirstRead {
   readonly settings: ResolverSettings;
   readonly requiredHosts: RequiredHosts;
+  readonly recalled: Recalled;
   readonly budgetMs: number;
 }
 
 async function readSnapshot(
   provider: PinProvider,
   source: SnapshotSource,
-  { settings, requiredHosts, budgetMs }: FirstRead,
+  { settings, requiredHosts, recalled, budgetMs }: FirstRead,
 ): Promise<StartedSnapshot> {
   const { clock, readTimeoutMs, maxDocumentBytes } = settings;
   const limits = {
@@ -99,12 +131,24 @@ async function readSnapshot(
   if ('unchanged' in result) {
     throw unexpectedlyUnchanged(provider);
   }
-  const { revision } = result;
+  const { revision, document: raw } = result;
+  const snapshot = (document: PinDocument): Snapshot =>
+    snapshotOf(document, revision, { source, provider, fetchedAt: clock.now() });
   try {
-    const decoded = decodeDocument(result.document, { maxDocumentBytes });
-    const document = adoptDocument(decoded, undefined, requiredHosts);
-    const snapshot = snapshotOf(document, revision, { source, provider, fetchedAt: clock.now() });
-    return { snapshot, confirmedAt };
+    const decoded = await decodeInTurns(raw, { maxDocumentBytes });
+    const { pins, generationFloor } = recalled;
+    if (source === 'fallback') {
+      const document = adoptDocument(decoded, undefined, requiredHosts);
+      return {
+        snapshot: snapshot(withRevocationsOf(document, recalled.document)),
+        confirmedAt,
+        generationFloor,
+      };
+    }
+    refuseRollback(decoded, generationFloor, 'the last known good one on disk');
+    if (pins !== undefined) refuseEnded(decoded, clock.now());
+    const document = adoptDocument(decoded, pins?.document, requiredHosts);
+    return { snapshot: snapshot(document), confirmedAt, raw, generationFloor: document.generation };
   } catch (error) {
     // Nobody has seen a document yet, so its error says where it lies.
     const where = describeSource({ provider: provider.name, location: provider.location });
@@ -128,14 +172,16 @@ function pause(clock: Clock, delayMs: number): Promise<void> {
 }
 
 /** After a while of trying, the last failure alone would not say that there was a while. */
-function explain(failure: PinError, settings: ResolverSettings): PinError {
+function explain(failure: PinError, settings: ResolverSettings, { whyNot }: Recalled): PinError {
   if (!(failure instanceof PinProviderError) || !isOutage(failure.code)) return failure;
   const { provider, retryAfterMs, detail } = failure;
   const text = messageWithoutCode(failure);
   const waited = durationText(settings.startupTimeoutMs);
+  const copy =
+    settings.lastKnownGood === undefined ? '' : `; the last known good pins do not serve: ${whyNot}`;
   return new PinProviderError(
     failure.code,
-    `no pins within ${waited}: ${text}; give the service a fallback (PINVAULT_FALLBACK_PINS) to start without the store`,
+    `no pins within ${waited}: ${text}${copy}; give the service a fallback (PINVAULT_FALLBACK_PINS) to start without the store`,
     { provider, retryAfterMs, detail, cause: failure },
   );
 }

@@ -31,6 +31,15 @@ export interface ResolverCounters {
   readonly unpinned: number;
 }
 
+/** How the copy on disk stands. */
+export interface LastKnownGoodStatus {
+  readonly path: string;
+  /** When this process last wrote it (epoch ms); `null` for not yet. */
+  readonly writtenAt: number | null;
+  /** Why the copy was not used, or could not be written; gone after a good write. */
+  readonly problem?: string;
+}
+
 /** How a resolver stands: plain JSON, for health endpoints. Durations in ms, instants in epoch ms. */
 export interface ResolverStatus {
   readonly name: string;
@@ -52,6 +61,8 @@ export interface ResolverStatus {
   /** Why the last read failed; gone after a good one. */
   readonly lastError?: ErrorSummary;
   readonly lastRejected?: RejectedSummary;
+  /** Present where `lastKnownGood` is set. */
+  readonly lastKnownGood?: LastKnownGoodStatus;
   /** Rows that were set aside. */
   readonly quarantined: readonly BadRow[];
   /** Patterns in force. */

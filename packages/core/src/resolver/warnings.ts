@@ -3,7 +3,12 @@ import { printable } from '../internal/text.js';
 
 /** Codes of warnings that are not errors. */
 type PinWarningCode =
-  'PINVAULT_REPORT_MODE' | 'PINVAULT_FALLBACK' | 'PINVAULT_STALE' | 'PINVAULT_DOCUMENT' | 'PINVAULT_LISTENER';
+  | 'PINVAULT_REPORT_MODE'
+  | 'PINVAULT_FALLBACK'
+  | 'PINVAULT_LAST_KNOWN_GOOD'
+  | 'PINVAULT_STALE'
+  | 'PINVAULT_DOCUMENT'
+  | 'PINVAULT_LISTENER';
 
 // A store that changes its mistake with every read must not fill the memory.
 const maxRemembered = 1_000;

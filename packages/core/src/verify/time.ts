@@ -15,7 +15,8 @@ export function readTime(der: Uint8Array, { tag, start, contentStart, end }: Der
     if (value < min || value > max) throw new DerError(`malformed time at ${start}`);
     return value;
   };
-  const first = pair(0, 0, 99);
+  // Date.UTC takes years below 100 for 19xx.
+  const first = pair(0, tag === generalizedTime ? 1 : 0, 99);
   // RFC 5280 §4.1.2.5.1: two digits from 50 on are 19xx.
   const year = yearDigits === 4 ? first * 100 + pair(2, 0, 99) : first + (first >= 50 ? 1_900 : 2_000);
   const at = yearDigits;

@@ -45,4 +45,28 @@ describe('the DER reader', () => {
     expect(expectElement(bytes, 0, 3, 0x02).end).to.equal(3);
     expect(() => expectElement(bytes, 0, 3, 0x30)).to.throw(DerError);
   });
+
+  // The text gets into the message of a refused connection: what is wrong, and at which byte.
+  for (const [hex, text] of [
+    ['', 'bytes end at 0'],
+    ['30', 'bytes end at 1'],
+    ['1f8101', 'multi-byte tag at 0'],
+    ['1f00', 'multi-byte tag at 0'],
+    ['30800000', 'indefinite or oversized length at 0'],
+    ['308400000001ff', 'indefinite or oversized length at 0'],
+    ['3082', 'bytes end at 2'],
+    ['30817f', 'length not minimal at 0'],
+    ['3003aabb', 'element at 0 ends outside its parent'],
+  ] as const) {
+    it(`says of ${hex === '' ? 'nothing' : hex}: ${text}`, () => {
+      expect(() => read(hex)).to.throw(DerError, new RegExp(`^${text}$`, 'u'));
+    });
+  }
+
+  it('never reads past its limit, and names itself', () => {
+    const bytes = Buffer.from('0500', 'hex');
+    expect(() => readElement(bytes, 0, 1)).to.throw(DerError, /^bytes end at 1$/u);
+    expect(() => expectElement(bytes, 0, 2, 0x30)).to.throw(DerError, /^expected tag 0x30 at 0$/u);
+    expect(new DerError('x').name).to.equal('DerError');
+  });
 });

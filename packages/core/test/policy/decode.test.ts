@@ -25,6 +25,27 @@ describe('a document', () => {
     expectFrozen(document);
   });
 
+  it('has its directives in the order of their keys too', () => {
+    const directives = {
+      '$revoked#b': one,
+      '$note#2': 'second',
+      $revoked: `${two} ca:${one}`,
+      $note: 'first',
+    };
+    const document = decodeDocument({ 'a.test': one, ...directives });
+    const turned = decodeDocument(
+      Object.fromEntries(Object.entries({ ...directives, 'a.test': one }).toReversed()),
+    );
+    expect(turned).to.deep.equal(document);
+    expect(document.notes).to.deep.equal(['first', 'second']);
+    expect(document.revoked.map(({ pin, label }) => [pin, label])).to.deep.equal([
+      [two, undefined],
+      [one, undefined],
+      [one, 'b'],
+    ]);
+    expectFrozen(decodeDocument({ 'a.test': 'none', 'b.test': 'block' }));
+  });
+
   it('is the same from text, from bytes and from an object', () => {
     const object = { 'a.test': `${one} until=2099-12-31`, $revoked: two, $generation: '4', $note: 'n' };
     const text = JSON.stringify(object);
@@ -318,6 +339,8 @@ describe('decodeDocument', () => {
     ['a note that is nested deeply', `{"$note":${'['.repeat(400_000)}${']'.repeat(400_000)}}`],
     ['a row that is nested deeply', `{"a.test":${'['.repeat(400_000)}${']'.repeat(400_000)}}`],
     ['objects that are nested deeply', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`],
+    ['a key of a hundred thousand ideographs', `{"${'\u4e00\u4f00\u5000\u5100'.repeat(25_000)}":"none"}`],
+    ['a thousand keys of 254 ideographs', JSON.stringify(Object.fromEntries(ideographs(1_000)))],
     ['a hundred thousand quotes', '"'.repeat(1_000_000)],
     ['a hundred thousand backslashes', `{"${'\\\\'.repeat(400_000)}": 1}`],
   ] as const) {
@@ -327,6 +350,13 @@ describe('decodeDocument', () => {
     });
   }
 });
+
+function* ideographs(keys: number): Generator<[string, string]> {
+  for (let key = 0; key < keys; key += 1) {
+    const letters = Array.from({ length: 254 }, (_, index) => String.fromCodePoint(0x4e00 + key + index * 7));
+    yield [letters.join(''), 'none'];
+  }
+}
 
 function expectFrozen(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;

@@ -46,6 +46,7 @@ describe('a directive', () => {
     for (const value of [0, 7, '0', '7', Number.MAX_SAFE_INTEGER]) {
       expect(withDirectives({ $generation: value }).generation).to.equal(Number(value));
     }
+    expect(Object.is(decodeDocument('{"a.test":"none","$generation":-0}').generation, 0)).to.equal(true);
     for (const value of [-1, 1.5, '', '07', '1e3', ' 7', '9007199254740993', 2 ** 53, null, true, [7]]) {
       const error = thrownBy(
         () => withDirectives({ $generation: value }),

@@ -83,6 +83,13 @@ describe('the pattern that governs', () => {
     map.set(parseHostPattern('A.test:443').text, 1);
     expect(map.get('a.test:443')).to.equal(1);
     expect(map.get('a.test')).to.equal(undefined);
+    expect(map.get('*')).to.equal(undefined);
+    map.set('*', 2);
+    map.set('[::1]:443', 3);
+    map.set('a.test:8443', 4);
+    expect(['*', '[::1]:443', 'a.test:443', 'a.test:8443'].map((text) => map.get(text))).to.deep.equal([
+      2, 3, 1, 4,
+    ]);
   });
 
   it('is never a member of Object.prototype', () => {

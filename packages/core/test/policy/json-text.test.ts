@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { PinDocumentError } from '#src/errors.js';
-import { findOddCharacter, parseJsonText } from '#src/policy/json-text.js';
+import { parseJsonText } from '#src/policy/json-text.js';
+import { findOddCharacter } from '#src/policy/odd-character.js';
 import { decodeDocument } from '#src/policy/decode.js';
 import { thrownBy } from '../support/errors.js';
 

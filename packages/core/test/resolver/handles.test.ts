@@ -93,6 +93,7 @@ describe('a worker thread', () => {
       const [first] = (await once(worker, 'message')) as [{ snapshot: unknown; rule: unknown }];
       expect(first.snapshot).to.deep.equal(resolver.snapshot);
       expect(first.rule).to.deep.equal(resolver.lookup(host));
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker's takes none
       worker.postMessage({ document: { [host]: other }, revision: '2' });
       const [second] = (await once(worker, 'message')) as [
         { revision: string; rule: { pins: { pin: string }[] } },

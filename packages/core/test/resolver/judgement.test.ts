@@ -12,7 +12,8 @@ import {
   pinOf,
   testTime,
 } from '../support/chains.js';
-import { eventsNamed, onlyEvent, startResolver, type Started } from '../support/resolvers.js';
+import { settle } from '../support/fake-clock.js';
+import { eventsNamed, onlyEvent, refreshLater, startResolver, type Started } from '../support/resolvers.js';
 
 const lone = pinOf('lone');
 const other = 'sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
@@ -93,9 +94,10 @@ describe('a verdict', () => {
     provider.publish({ [host]: `ca:${other}` });
     await resolver.refresh();
     refusal(verify, 'ERR_PIN_MISMATCH');
+    // The mismatch has started a read of its own.
+    await settle();
     provider.publish({ [host]: row });
-    await clock.advance(1_000);
-    await resolver.refresh();
+    await refreshLater({ resolver, clock });
     expect(verify()).to.include({ outcome: 'match' });
     clock.setWallClock(Date.UTC(2027, 6, 1));
     refusal(verify, 'ERR_PIN_EXPIRED');

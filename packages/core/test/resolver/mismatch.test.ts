@@ -100,7 +100,7 @@ describe('a mismatch', () => {
       );
       const refusals = Array.from({ length: 1_000 }, () => refusalOf(resolver));
       expect(provider.reads).to.equal(2);
-      expect(await Promise.all(refusals.map((error) => resolver.recheck(error)))).to.deep.equal(
+      expect(await Promise.all(refusals.map(async (error) => resolver.recheck(error)))).to.deep.equal(
         refusals.map(() => false),
       );
       for (let flood = 0; flood < 1_000; flood += 1) {

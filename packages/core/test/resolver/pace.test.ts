@@ -77,17 +77,18 @@ describe('an open breaker', () => {
 });
 
 describe('a store that', () => {
-  it('denies access is asked again after a minute, not before, whoever asks', async () => {
+  it('denies access is asked again after a minute, and before only by refresh(), for who has mended it', async () => {
     const { resolver, provider, clock } = await startResolver(document, { refreshIntervalMs: 5_000 });
     provider.answer(failure('ERR_PROVIDER_DENIED'));
     await clock.advance(5_000);
     expect(provider.reads).to.equal(2);
-    await resolver.refresh();
     resolver.notify('9');
     await clock.advance(59_999);
     expect(provider.reads).to.equal(2);
     await clock.advance(1);
     expect(provider.reads).to.equal(3);
+    provider.publish(document);
+    expect((await refreshLater({ resolver, clock })).outcome).to.equal('unchanged');
   });
 
   it('asks for time gets it from everybody', async () => {
@@ -116,12 +117,12 @@ describe('a store that', () => {
 describe('refresh()', () => {
   it('in a hot loop reads once a second', async () => {
     const { resolver, provider, clock } = await startResolver(document);
-    let isOver = false;
+    const over = new AbortController();
     const looping = (async () => {
-      while (!isOver) await resolver.refresh();
+      while (!over.signal.aborted) await resolver.refresh();
     })();
     await clock.advance(10_000);
-    isOver = true;
+    over.abort();
     await clock.advance(1_000);
     await looping;
     expect(provider.reads).to.be.within(11, 13);

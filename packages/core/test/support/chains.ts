@@ -35,6 +35,9 @@ export const testTime: number = Date.UTC(2027, 2, 1);
 /** Names of the recorded chains. */
 export const chainNames: readonly string[] = Object.keys(fixtures.chains);
 
+/** Names of the recorded certificates. */
+export const certificateNames: readonly string[] = Object.keys(fixtures.certificates);
+
 export function derOf(name: string): Buffer {
   const encoded = fixtures.certificates[name];
   if (encoded === undefined) throw new RangeError(`no certificate "${name}" in the fixtures`);

@@ -72,6 +72,7 @@ describe('the facts of a certificate', () => {
   }
 
   for (const [title, parts] of [
+    ['a GeneralizedTime of the first century', { notAfter: der.generalizedTime('00991231235959Z') }],
     ['a GeneralizedTime with a fraction', { notAfter: der.generalizedTime('20270101000000.5Z') }],
     ['a UTCTime without seconds', { notAfter: der.utcTime('2701010000Z') }],
     ['a UTCTime with an offset', { notAfter: der.utcTime('270101000000+0100') }],
