@@ -134,5 +134,6 @@ console.log(
       control.ratio,
     ),
     goalLine('CA ≤ 1.35 cold', cold.ratio.median <= 1.35, control.ratio),
+    goalLine('CA ≤ 1.05 warm', warm.ratio.median <= 1.05, control.ratio),
   ].join('\n'),
 );

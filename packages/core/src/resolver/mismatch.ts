@@ -1,4 +1,4 @@
-import { PinError, type PinErrorCode } from '../errors.js';
+import { PinError, type PinErrorCode, PinMismatchError } from '../errors.js';
 import type { Clock } from '../internal/clock.js';
 import { elapsedMs, type Moment, momentOf } from './moment.js';
 
@@ -15,7 +15,16 @@ const curableCodes: ReadonlySet<PinErrorCode> = new Set([
 
 /** Whether a newer document may accept what was refused with this error. */
 export function isCurable(error: unknown): error is PinError {
-  return PinError.isPinError(error) && curableCodes.has(error.code);
+  return PinError.isPinError(error) && (curableCodes.has(error.code) || isWithoutPath(error));
+}
+
+/** No path led to a pinned CA: the pin of the leaf may be in the store. Such an error names what was shown. */
+function isWithoutPath(error: PinError): boolean {
+  return (
+    error instanceof PinMismatchError &&
+    error.code === 'ERR_PIN_CHAIN_UNVERIFIED' &&
+    error.presented.length > 0
+  );
 }
 
 /** Between two reads of one document that mismatches start, in ms: this, and up to twice as much more by chance. */

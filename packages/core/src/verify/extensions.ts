@@ -1,5 +1,5 @@
 import { DerError, type DerElement, readElement } from '../pin/der.js';
-import { contentOf, readBoolean, readChildren, readOid, readOnly, tags } from './der-fields.js';
+import { contentHex, contentOf, readBoolean, readChildren, readOid, readOnly, tags } from './der-fields.js';
 import {
   type GeneralName,
   type NameConstraints,
@@ -52,28 +52,51 @@ const knownExtensions: ReadonlySet<string> = new Set([
 
 /** Reads the Extensions inside their `[3]`. @throws DerError */
 export function readExtensions(der: Uint8Array, tagged: DerElement | undefined): ExtensionFacts {
-  const values = new Map<string, DerElement>();
+  const facts: Writable<ExtensionFacts> = {
+    isCa: false,
+    pathLength: undefined,
+    maySignCertificates: true,
+    isForServers: true,
+    nameConstraints: undefined,
+    alternativeNames: [],
+    unknownCritical: [],
+  };
+  if (tagged === undefined) return facts;
+  const seen: string[] = [];
   const unknownCritical: string[] = [];
-  const list = tagged === undefined ? [] : readChildren(der, readOnly(der, tagged, tags.sequence));
-  for (const extension of list) {
+  for (const extension of readChildren(der, readOnly(der, tagged, tags.sequence))) {
     const { oid, critical, value } = readExtension(der, extension);
     // RFC 5280 §4.2: at most one of each. Of two, one parser takes the first, another the last or none.
-    if (values.has(oid)) throw new DerError(`an extension for the second time at ${extension.start}`);
-    values.set(oid, value);
+    if (seen.includes(oid)) throw new DerError(`an extension for the second time at ${extension.start}`);
+    seen.push(oid);
     if (critical && !knownExtensions.has(oid)) unknownCritical.push(oid);
+    readValue(der, oid, value, facts);
   }
-  const read = <T>(oid: string, absent: T, reader: (der: Uint8Array, value: DerElement) => T): T => {
-    const value = values.get(oid);
-    return value === undefined ? absent : reader(der, value);
-  };
-  return {
-    ...read(basicConstraints, { isCa: false, pathLength: undefined }, readBasicConstraints),
-    maySignCertificates: read(keyUsage, true, readCertSign),
-    isForServers: read(extendedKeyUsage, true, readForServers),
-    nameConstraints: read<NameConstraints | undefined>(nameConstraints, undefined, readNameConstraints),
-    alternativeNames: read(subjectAlternativeName, [], readGeneralNames),
-    unknownCritical,
-  };
+  facts.unknownCritical = unknownCritical;
+  return facts;
+}
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+function readValue(der: Uint8Array, oid: string, value: DerElement, facts: Writable<ExtensionFacts>): void {
+  switch (oid) {
+    case basicConstraints:
+      readBasicConstraints(der, value, facts);
+      break;
+    case keyUsage:
+      facts.maySignCertificates = readCertSign(der, value);
+      break;
+    case extendedKeyUsage:
+      facts.isForServers = readForServers(der, value);
+      break;
+    case nameConstraints:
+      facts.nameConstraints = readNameConstraints(der, value);
+      break;
+    case subjectAlternativeName:
+      facts.alternativeNames = readGeneralNames(der, value);
+      break;
+    default:
+  }
 }
 
 function readExtension(
@@ -89,22 +112,17 @@ function readExtension(
   return { oid, critical: flag !== undefined && readBoolean(der, flag), value };
 }
 
-function readBasicConstraints(
-  der: Uint8Array,
-  value: DerElement,
-): Pick<ExtensionFacts, 'isCa' | 'pathLength'> {
+function readBasicConstraints(der: Uint8Array, value: DerElement, facts: Writable<ExtensionFacts>): void {
   const fields = readChildren(der, readOnly(der, value, tags.sequence));
   const flag = fields[0]?.tag === tags.boolean ? fields.shift() : undefined;
   const limit = fields[0]?.tag === tags.integer ? fields.shift() : undefined;
   if (fields.length > 0) throw new DerError(`malformed basicConstraints at ${value.start}`);
-  return {
-    isCa: flag !== undefined && readBoolean(der, flag),
-    pathLength: limit === undefined ? undefined : readPathLength(der, limit),
-  };
+  facts.isCa = flag !== undefined && readBoolean(der, flag);
+  facts.pathLength = limit === undefined ? undefined : readPathLength(der, limit);
 }
 
 function readPathLength(der: Uint8Array, limit: DerElement): number {
-  const hex = contentOf(der, limit).toString('hex');
+  const hex = contentHex(der, limit);
   if (hex === '' || /^[89a-f]/u.test(hex)) throw new DerError(`malformed path length at ${limit.start}`);
   // More than three bytes is no path anybody walks.
   return hex.length > 6 ? Infinity : Number.parseInt(hex, 16);

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { PinMismatchError, PinProviderError } from '#src/errors.js';
 import { MismatchBudget } from '#src/resolver/mismatch.js';
 import type { PinResolver } from '#src/resolver/resolver.js';
-import { host, lonePeer, pinOf, testTime } from '../support/chains.js';
+import type { NodeCertificate } from '#src/verify/certificate.js';
+import { host, lonePeer, peerCertificate, pinOf, testTime } from '../support/chains.js';
 import { FakeClock, settle } from '../support/fake-clock.js';
 import { isPending, startResolver } from '../support/resolvers.js';
 
@@ -12,8 +13,8 @@ const peer = lonePeer('lone');
 const down = new PinProviderError('ERR_PROVIDER_UNAVAILABLE', 'no', { provider: 'memory' });
 
 /** The error with which a handshake is refused. */
-function refusalOf(resolver: PinResolver, target: string = host): Error {
-  const error = resolver.checkServerIdentity(target, peer);
+function refusalOf(resolver: PinResolver, target: string = host, shown: NodeCertificate = peer): Error {
+  const error = resolver.checkServerIdentity(target, shown);
   if (error === undefined) throw new Error('not refused');
   return error;
 }
@@ -36,6 +37,22 @@ describe('a mismatch', () => {
       expect(provider.reads).to.equal(2);
     });
   }
+
+  it('for want of a path starts a read, and is cured where the store has the pin of the leaf', async () => {
+    const { resolver, provider } = await startResolver({ [host]: `ca:${other}` });
+    provider.publish({ [host]: pinOf('leaf of the lower intermediate') });
+    const error = refusalOf(resolver, host, peerCertificate('unordered with root'));
+    expect(error).to.have.property('code', 'ERR_PIN_CHAIN_UNVERIFIED');
+    expect(provider.reads).to.equal(2);
+    expect(await resolver.recheck(error)).to.equal(true);
+  });
+
+  it('that is a certificate nobody can read starts no read: there is nothing to judge again', async () => {
+    const { resolver, provider } = await startResolver({ [host]: `ca:${other}` });
+    const error = refusalOf(resolver, host, { ...peer, raw: Buffer.from('junk') });
+    expect(error).to.have.property('code', 'ERR_PIN_CHAIN_UNVERIFIED');
+    expect([resolver.recheck(error), provider.reads]).to.deep.equal([undefined, 1]);
+  });
 
   for (const [title, document, code] of [
     ['of a revoked key', { [host]: lone, $revoked: lone }, 'ERR_PIN_REVOKED'],
