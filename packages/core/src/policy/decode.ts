@@ -4,6 +4,7 @@ import { printable } from '../internal/text.js';
 import {
   type BadRow,
   type DocumentRow,
+  frozenList,
   inOrder,
   type PinDocument,
   rowKey,
@@ -11,12 +12,24 @@ import {
 } from './document.js';
 import { type Directives, readDirective } from './directives.js';
 import { HostSyntaxError } from './host.js';
+import { ownPattern, refuseOtherHost } from './host-key.js';
 import { parseHostPattern } from './host-pattern.js';
 import { findOddCharacter, parseJsonText } from './json-text.js';
 import { parseRowValue, type RowValue } from './row.js';
 
 /** Bytes of a document that are read at most, unless the caller says otherwise. */
 export const defaultMaxDocumentBytes: number = 1024 * 1024;
+
+/** How {@link decodeDocument} reads. */
+export interface DecodeOptions {
+  /** @defaultValue 1 MiB */
+  readonly maxDocumentBytes?: number | undefined;
+  /**
+   * The document is that of this host (normalised) alone: its rows are named after it, or `pins`. A row for any other host, or
+   * for more than this one, is set aside.
+   */
+  readonly host?: string | undefined;
+}
 
 /**
  * Turns what a store handed over into a document, or refuses it whole. The only place where untrusted JSON becomes a
@@ -25,10 +38,7 @@ export const defaultMaxDocumentBytes: number = 1024 * 1024;
  * @param raw - text, UTF-8 bytes, or an object that the store's API parsed (in which doubled keys cannot be seen)
  * @throws PinDocumentError
  */
-export function decodeDocument(
-  raw: string | Uint8Array | object,
-  options: { readonly maxDocumentBytes?: number } = {},
-): PinDocument {
+export function decodeDocument(raw: string | Uint8Array | object, options: DecodeOptions = {}): PinDocument {
   const limit = options.maxDocumentBytes ?? defaultMaxDocumentBytes;
   const value =
     typeof raw === 'string' || raw instanceof Uint8Array ? parseText(raw, limit) : checkedObject(raw, limit);
@@ -44,12 +54,13 @@ export function decodeDocument(
       readDirective(key, rowValue, directives);
       continue;
     }
-    const place = readKey(key, rowValue);
+    const place = readKey(key, rowValue, options.host);
     const identity = rowKey(place);
     const other = written.get(identity);
     if (other !== undefined) throw doubledKey(key, other);
     written.set(identity, key);
     try {
+      if (options.host !== undefined) refuseOtherHost(key, place.pattern, options.host);
       rows.set(identity, frozenRow(place, parseRowValue(key, rowValue)));
     } catch (error) {
       bad.set(identity, badRow(place, key, expected(error, PinDocumentError)));
@@ -61,11 +72,11 @@ export function decodeDocument(
     format: 'pinvault/1' as const,
     rows: inOrder(rows),
     badRows: inOrder(bad),
-    revoked: Object.freeze(directives.revoked.map((revoked) => Object.freeze(revoked))),
+    revoked: frozenList(directives.revoked.map((revoked) => Object.freeze(revoked))),
     ...(directives.generation === undefined ? {} : { generation: directives.generation }),
     ...(directives.expiresAt === undefined ? {} : { expiresAt: directives.expiresAt }),
-    notes: Object.freeze(directives.notes),
-    warnings: Object.freeze(warnings),
+    notes: frozenList(directives.notes),
+    warnings: frozenList(warnings),
   });
 }
 
@@ -145,7 +156,7 @@ function refuseOddKey(key: string): void {
 
 const wholeDocumentKeys = new Set(['pins', 'value', 'json', 'document', 'data']);
 
-function readKey(key: string, value: unknown): { pattern: string; label?: string } {
+function readKey(key: string, value: unknown, ownHost?: string): { pattern: string; label?: string } {
   if (typeof value === 'string' && wholeDocumentKeys.has(key) && value.trimStart().startsWith('{')) {
     throw new PinDocumentError('ERR_DOCUMENT_MALFORMED', `the row "${key}" holds a whole document as text`, {
       reason: 'bad-value',
@@ -157,7 +168,8 @@ function readKey(key: string, value: unknown): { pattern: string; label?: string
   const host = hash === -1 ? key : key.slice(0, hash);
   try {
     if (host === '__proto__') throw new HostSyntaxError(host, 'not a host name');
-    const pattern = parseHostPattern(host).text;
+    const parsed = parseHostPattern(host);
+    const pattern = ownHost === undefined ? parsed.text : ownPattern(parsed, ownHost);
     return hash === -1 ? { pattern } : { pattern, label: key.slice(hash + 1) };
   } catch (error) {
     const { problem } = expected(error, HostSyntaxError);

@@ -46,7 +46,8 @@ function refuseUnusualAddress(text: string, kind: HostPatternKind, written: stri
   if (bare !== name) throw new HostSyntaxError(text, `the canonical form of this address is ${name}`);
 }
 
-function patternText(kind: HostPatternKind, name: string, port: number | undefined): string {
+/** The canonical text of a pattern; `name` is normalised. */
+export function patternText(kind: HostPatternKind, name: string, port: number | undefined): string {
   const wildcard = kind === 'any-depth' ? '**.' : kind === 'one-label' ? '*.' : '';
   if (port === undefined) return `${wildcard}${name}`;
   return name.includes(':') ? `[${name}]:${port}` : `${wildcard}${name}:${port}`;
