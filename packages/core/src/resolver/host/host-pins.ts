@@ -1,0 +1,46 @@
+import type { Freshness } from '../freshness.js';
+import type { Snapshot } from '../snapshot.js';
+import type { ErrorSummary, RejectedSummary } from '../status.js';
+
+/** What went wrong with a host since its pins were confirmed last. */
+export interface HostTrouble {
+  readonly failures: number;
+  /** Monotonic ms: not read before. */
+  readonly retryAt: number;
+  readonly lastError?: ErrorSummary;
+  readonly lastRejected?: RejectedSummary;
+}
+
+/**
+ * One host that has pins: what the resolver of a single document holds once. Kept lean, since there may be tens of
+ * thousands.
+ */
+export class HostPins {
+  /** Normalised. */
+  readonly host: string;
+  readonly freshness: Freshness;
+  /** The last good one. */
+  snapshot: Snapshot;
+  /** What `$generation` may not go below. */
+  generationFloor: number | undefined;
+  trouble: HostTrouble | undefined;
+  /** Monotonic ms of the last check or request. */
+  usedAt: number;
+  /** Its place in the rounds of the timer; `undefined` while it is idle and the timer leaves it alone. */
+  slot: number | undefined;
+
+  constructor(host: string, snapshot: Snapshot, freshness: Freshness, usedAt: number) {
+    this.host = host;
+    this.snapshot = snapshot;
+    this.freshness = freshness;
+    this.generationFloor = undefined;
+    this.trouble = undefined;
+    this.usedAt = usedAt;
+    this.slot = undefined;
+  }
+
+  /** Past the hard limit, or its document's `$expires`. */
+  isExpired(): boolean {
+    return this.freshness.isExpired(this.snapshot.document.expiresAt);
+  }
+}

@@ -1,0 +1,92 @@
+import type { Clock, ClockTimer } from '../../internal/clock.js';
+import type { RefreshPace } from '../refresh-loop.js';
+import type { HostPins } from './host-pins.js';
+
+const maxSlots = 64;
+const minSlotMs = 25;
+
+/**
+ * One timer for all hosts in use: each comes up once within an interval, and hosts that were loaded together are spread
+ * over it. A round has slots; a host stands in one of them until it comes up.
+ */
+export class RefreshRounds {
+  readonly #pace: RefreshPace;
+  readonly #onDue: (pins: HostPins) => void;
+  readonly #onTick: () => void;
+  readonly #slots: Set<HostPins>[];
+  #cursor = 0;
+  #size = 0;
+  #timer: ClockTimer | undefined;
+  #isStopped = false;
+
+  constructor(pace: RefreshPace, onDue: (pins: HostPins) => void, onTick: () => void) {
+    this.#pace = pace;
+    this.#onDue = onDue;
+    this.#onTick = onTick;
+    const count = Math.min(maxSlots, Math.max(2, Math.floor(pace.intervalMs / minSlotMs)));
+    this.#slots = Array.from({ length: count }, () => new Set());
+  }
+
+  /** Hosts that will come up. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** When the timer fires next, in ms from now at most; `undefined` where no host is in use. */
+  get slotMs(): number {
+    return this.#pace.intervalMs / this.#slots.length;
+  }
+
+  /** The hosts that will come up. */
+  *hosts(): Generator<HostPins> {
+    for (const slot of this.#slots) yield* slot;
+  }
+
+  /** A host that has just been confirmed: it comes up within an interval, a tenth earlier at most. */
+  again(pins: HostPins): void {
+    this.#put(pins, 1 - 0.1 * this.#pace.random());
+  }
+
+  /** A host that joins: anywhere in the round, so that those that join together part. */
+  join(pins: HostPins): void {
+    this.#put(pins, 0.1 + 0.9 * this.#pace.random());
+  }
+
+  leave(pins: HostPins): void {
+    if (pins.slot === undefined) return;
+    if (this.#slots[pins.slot]?.delete(pins) === true) this.#size -= 1;
+    pins.slot = undefined;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    for (const pins of [...this.hosts()]) this.leave(pins);
+  }
+
+  #put(pins: HostPins, share: number): void {
+    if (this.#isStopped) return;
+    this.leave(pins);
+    const count = this.#slots.length;
+    const ahead = Math.min(count - 1, Math.max(1, Math.floor(share * count)));
+    pins.slot = (this.#cursor + ahead) % count;
+    this.#slots[pins.slot]?.add(pins);
+    this.#size += 1;
+    this.#timer ??= this.#next(this.#pace.clock);
+  }
+
+  #next(clock: Clock): ClockTimer {
+    return clock.after(this.slotMs, () => this.#tick());
+  }
+
+  #tick(): void {
+    this.#cursor = (this.#cursor + 1) % this.#slots.length;
+    for (const pins of [...(this.#slots[this.#cursor] ?? [])]) {
+      this.leave(pins);
+      this.#onDue(pins);
+    }
+    this.#onTick();
+    // Nobody in use: no timer.
+    this.#timer = this.#size === 0 || this.#isStopped ? undefined : this.#next(this.#pace.clock);
+  }
+}
