@@ -1,9 +1,10 @@
 import type { Duplex } from 'node:stream';
-import { type Evidence, PinError, PinMismatchError, type Verdict } from '@pinvault/core';
+import { type Evidence, PinError, PinMismatchError, type Target, type Verdict } from '@pinvault/core';
 import type { PinSource } from './pin-source.js';
 
 /** What an agent remembers of one connection, from the dial to the close. */
 export interface Connection {
+  readonly target: Target;
   /** Absent until the handshake was judged: a connection that is still on its way is not stale. */
   evidence?: Evidence;
   socket?: Duplex;
@@ -31,6 +32,18 @@ export function evidenceOf(verdict: Verdict | undefined, host: string): Evidence
     return verdict.evidence;
   }
   throw new PinMismatchError('ERR_PIN_MISMATCH', `${host}: the check answered with no verdict`, { host });
+}
+
+/** Whether the connection is ours and still in its handshake. */
+export function isPending(connection: Connection | undefined): boolean {
+  return connection !== undefined && connection.evidence === undefined;
+}
+
+/** Why a connection whose handshake is over may not be used: Node has asked nobody, as with a resumed session. */
+export function whyUnjudged(connection: Connection | undefined): Error | undefined {
+  if (connection?.evidence !== undefined) return undefined;
+  const { host } = connection?.target ?? { host: '' };
+  return new PinMismatchError('ERR_PIN_MISMATCH', `${host}: the handshake ended without a check`, { host });
 }
 
 /** Why the connection may not be used any more; `undefined` where it may. */

@@ -10,11 +10,24 @@ export interface PinSource {
   judge(evidence: Evidence): Verdict;
   on(name: 'rotate', listener: PinEventListener<'rotate'>): unknown;
   off(name: 'rotate', listener: PinEventListener<'rotate'>): unknown;
+  /**
+   * What a request to this target has to wait for before it may use or open a connection: `undefined` where nothing.
+   * A rejection ends the request with its reason, and nothing is dialled.
+   */
+  prepare?(target: Target): Promise<void> | undefined;
+  /**
+   * After a refusal: whether pins that the store holds by now accept the very chain that was refused with this error.
+   * `undefined` where no refresh is to be had now. Bounded in time; never rejects.
+   */
+  recheck?(refusal: Error): Promise<boolean> | undefined;
 }
 
 /** Whether a value can serve as the pins of an agent. */
 export function isPinSource(value: unknown): value is PinSource {
   if (typeof value !== 'object' || value === null) return false;
-  const { verify, judge, on, off } = value as Partial<Record<keyof PinSource, unknown>>;
-  return [verify, judge, on, off].every((method) => typeof method === 'function');
+  const { verify, judge, on, off, prepare, recheck } = value as Partial<Record<keyof PinSource, unknown>>;
+  return (
+    [verify, judge, on, off].every((method) => typeof method === 'function') &&
+    [prepare, recheck].every((method) => method === undefined || typeof method === 'function')
+  );
 }

@@ -1,18 +1,28 @@
 import { Agent as HttpAgent, type ClientRequest } from 'node:http';
 import { Agent, type RequestOptions } from 'node:https';
-import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { invalidOption, type NodeCertificate } from '@pinvault/core';
-import { type Connection, endsAtOnce, evidenceOf, whyStale } from './connection.js';
+import { type Connection, endsAtOnce, evidenceOf, isPending, whyStale, whyUnjudged } from './connection.js';
+import { type HandshakeWatch, holdForHandshake, holdRequest } from './held-request.js';
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
 import { isPinSource, type PinSource } from './pin-source.js';
+import { serverName, targetOf } from './target.js';
 
 type OnConnection = (error: Error | null, socket: Duplex) => void;
 
 /** The part of http.Agent that Node calls for each request; overridden by agents for ten years, but not documented. */
 interface RequestTaker {
   addRequest(request: ClientRequest, options: RequestOptions, ...rest: unknown[]): void;
+}
+
+/** A request on its way to a connection. */
+interface Admission {
+  readonly request: ClientRequest;
+  readonly options: RequestOptions;
+  readonly rest: readonly unknown[];
+  /** The connection that was refused, where this is the second attempt; a tunnel leaves none behind. */
+  readonly refused?: { readonly socket: Duplex | undefined };
 }
 
 /**
@@ -32,7 +42,8 @@ export class PinnedAgent extends Agent {
   readonly #drainTimeoutMs: number;
   readonly #connections = new Set<Connection>();
   readonly #bySocket = new WeakMap<object, Connection>();
-  #isTaking = false;
+  // The request for which Node is about to look into a pool.
+  #taken: Admission | undefined;
   // The idle connection that was found fit within this very call of addRequest.
   #fit: Duplex | undefined;
   readonly #onRotate = (): void => this.#sweep();
@@ -59,9 +70,30 @@ export class PinnedAgent extends Agent {
     // Else Node takes the name from the Host header: the pins of the host that is dialled are what counts.
     const dialled =
       typeof options.servername === 'string' ? options : { ...options, servername: serverName(options.host) };
-    this.#isTaking = true;
-    (Agent.prototype as unknown as RequestTaker).addRequest.call(this, request, dialled, ...rest);
+    const admission: Admission = { request, options: dialled, rest };
+    const waiting = this.#pins.prepare?.(targetOf(dialled, this.options));
+    if (waiting === undefined) this.#admit(admission);
+    else holdRequest(request, waiting, () => this.#admit(admission));
+  }
+
+  #admit(admission: Admission): void {
+    const { request, options, rest } = admission;
+    this.#taken = admission;
+    (Agent.prototype as unknown as RequestTaker).addRequest.call(this, request, options, ...rest);
     this.#fit = undefined;
+  }
+
+  /** No idle connection fits: the one that the request will get is judged before the request's bytes go to it. */
+  #holdForHandshake(admission: Admission): void {
+    const { request, refused } = admission;
+    const connectionOf = (socket: Duplex): Connection | undefined => this.#bySocket.get(socket);
+    const watch: HandshakeWatch = {
+      isPending: (socket) => !socket.closed && isPending(connectionOf(socket)),
+      whyUnjudged: (socket) => whyUnjudged(connectionOf(socket)),
+      secondChance: (error) => (refused === undefined ? this.#pins.recheck?.(error) : undefined),
+      again: (socket) => this.#admit({ ...admission, refused: { socket } }),
+    };
+    holdForHandshake(request, watch, refused?.socket);
   }
 
   /**
@@ -70,9 +102,11 @@ export class PinnedAgent extends Agent {
    */
   override getName(options?: RequestOptions): string {
     const name = super.getName(options);
-    if (this.#isTaking) {
-      this.#isTaking = false;
+    const taken = this.#taken;
+    if (taken !== undefined) {
+      this.#taken = undefined;
       this.#dropStaleIdle(name);
+      if (this.#fit === undefined) this.#holdForHandshake(taken);
     }
     return name;
   }
@@ -88,9 +122,9 @@ export class PinnedAgent extends Agent {
 
   /** Opens a connection that is judged in its handshake. */
   override createConnection(options: RequestOptions, onConnection?: OnConnection): Duplex | null | undefined {
-    const connection: Connection = {};
+    const target = targetOf(options);
+    const connection: Connection = { target };
     const pins = this.#pins;
-    const target = { host: identityOf(options), port: portOf(options.port) };
     const pinned: ConnectionOptions = {
       ...(options as ConnectionOptions),
       // Explicit, also against NODE_TLS_REJECT_UNAUTHORIZED=0.
@@ -196,20 +230,6 @@ export class PinnedAgent extends Agent {
       }
     }
   }
-}
-
-/** The name that the certificate has to carry, and whose pins count. */
-function identityOf(options: RequestOptions): string {
-  const { servername, host } = options;
-  return typeof servername === 'string' && servername !== '' ? servername : (host ?? 'localhost');
-}
-
-function serverName(host: string | null | undefined): string {
-  return typeof host === 'string' && isIP(host) === 0 ? host : '';
-}
-
-function portOf(port: number | string | null | undefined): number {
-  return port === undefined || port === null ? 443 : Number(port);
 }
 
 // The agent relies on what http.Agent does with 'free' sockets; a Node without these would leave it blind.
