@@ -1,4 +1,5 @@
 import type { Clock } from '../internal/clock.js';
+import { elapsedMs, type Moment, momentOf } from './moment.js';
 
 /** `fresh`: confirmed lately by the provider. `stale`: older, still in force. `expired`: nothing is accepted any more. */
 export type FreshnessState = 'fresh' | 'stale' | 'expired';
@@ -11,35 +12,28 @@ export class Freshness {
   readonly #clock: Clock;
   readonly #staleAfterMs: number;
   readonly #maxStaleMs: number;
-  #confirmedAt: number;
-  #confirmedMonotonic: number;
+  #confirmed: Moment;
 
-  constructor(clock: Clock, staleAfterMs: number, maxStaleMs: number) {
+  constructor(clock: Clock, staleAfterMs: number, maxStaleMs: number, confirmed: Moment = momentOf(clock)) {
     this.#clock = clock;
     this.#staleAfterMs = staleAfterMs;
     this.#maxStaleMs = maxStaleMs;
-    this.#confirmedAt = clock.now();
-    this.#confirmedMonotonic = clock.monotonic();
+    this.#confirmed = confirmed;
   }
 
-  /** The provider has just said that the pins in force are its current ones. */
-  confirm(): void {
-    this.#confirmedAt = this.#clock.now();
-    this.#confirmedMonotonic = this.#clock.monotonic();
+  /** The pins in force were the store's current ones at that moment: when it was asked, not when the answer came. */
+  confirm(at: Moment = momentOf(this.#clock)): void {
+    this.#confirmed = at;
   }
 
   /** Milliseconds since the last confirmation. */
   ageMs(): number {
-    return Math.max(
-      0,
-      this.#clock.monotonic() - this.#confirmedMonotonic,
-      this.#clock.now() - this.#confirmedAt,
-    );
+    return elapsedMs(this.#confirmed, this.#clock);
   }
 
   /** The instant (epoch ms) of the hard limit, `Infinity` where there is none. */
   expiresAt(documentExpiresAt: number | undefined): number {
-    return Math.min(this.#confirmedAt + this.#maxStaleMs, documentExpiresAt ?? Infinity);
+    return Math.min(this.#confirmed.wall + this.#maxStaleMs, documentExpiresAt ?? Infinity);
   }
 
   isExpired(documentExpiresAt: number | undefined): boolean {

@@ -3,7 +3,7 @@ import type { Clock } from '../internal/clock.js';
 import { foreignErrorLabel } from '../internal/foreign-error.js';
 import { durationText } from '../internal/text.js';
 import type { PinProvider, PinReadResult } from '../provider.js';
-import { describeSource } from './snapshot.js';
+import { describeSource, locationOf } from './snapshot.js';
 
 /** How a single read is bounded. */
 export interface ReadLimits {
@@ -12,6 +12,8 @@ export interface ReadLimits {
   readonly signal: AbortSignal;
   /** The read keeps the process alive: only while the resolver starts. */
   readonly keepAlive: boolean;
+  /** Whose document is read, where the provider keeps one per host. */
+  readonly host?: string | undefined;
 }
 
 /**
@@ -26,7 +28,7 @@ export async function readOnce(
   limits: ReadLimits,
   clock: Clock,
 ): Promise<PinReadResult> {
-  const { timeoutMs, signal, keepAlive } = limits;
+  const { timeoutMs, signal, keepAlive, host } = limits;
   const controller = new AbortController();
   let end: (() => void) | undefined;
   const ended = new Promise<never>((_resolve, reject) => {
@@ -34,7 +36,7 @@ export async function readOnce(
       reject(error);
       controller.abort(error);
     };
-    const timer = clock.after(timeoutMs, () => stop(timedOut(provider, timeoutMs)), keepAlive);
+    const timer = clock.after(timeoutMs, () => stop(timedOut(provider, timeoutMs, host)), keepAlive);
     const onClose = (): void => stop(closed(provider));
     signal.addEventListener('abort', onClose, { once: true });
     end = (): void => {
@@ -44,7 +46,11 @@ export async function readOnce(
     if (signal.aborted) onClose();
   });
   try {
-    const request = { signal: controller.signal, ...(knownRevision === undefined ? {} : { knownRevision }) };
+    const request = {
+      signal: controller.signal,
+      ...(knownRevision === undefined ? {} : { knownRevision }),
+      ...(host === undefined ? {} : { host }),
+    };
     return readResult(provider, await Promise.race([provider.read(request), ended]));
   } catch (error) {
     throw ownError(provider, error);
@@ -66,10 +72,10 @@ function readResult(provider: PinProvider, result: PinReadResult | undefined): P
   );
 }
 
-function timedOut(provider: PinProvider, timeoutMs: number): PinProviderError {
+function timedOut(provider: PinProvider, timeoutMs: number, host: string | undefined): PinProviderError {
   return new PinProviderError(
     'ERR_PROVIDER_TIMEOUT',
-    `${describeSource({ provider: provider.name, location: provider.location })} did not answer within ${durationText(timeoutMs)}`,
+    `${describeSource({ provider: provider.name, location: locationOf(provider, host) })} did not answer within ${durationText(timeoutMs)}`,
     {
       provider: provider.name,
     },

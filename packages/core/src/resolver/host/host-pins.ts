@@ -1,15 +1,6 @@
 import type { Freshness } from '../freshness.js';
 import type { Snapshot } from '../snapshot.js';
-import type { ErrorSummary, RejectedSummary } from '../status.js';
-
-/** What went wrong with a host since its pins were confirmed last. */
-export interface HostTrouble {
-  readonly failures: number;
-  /** Monotonic ms: not read before. */
-  readonly retryAt: number;
-  readonly lastError?: ErrorSummary;
-  readonly lastRejected?: RejectedSummary;
-}
+import type { Trouble } from './trouble.js';
 
 /**
  * One host that has pins: what the resolver of a single document holds once. Kept lean, since there may be tens of
@@ -23,7 +14,8 @@ export class HostPins {
   snapshot: Snapshot;
   /** What `$generation` may not go below. */
   generationFloor: number | undefined;
-  trouble: HostTrouble | undefined;
+  /** What went wrong since the pins were confirmed last. */
+  trouble: Trouble | undefined;
   /** Monotonic ms of the last check or request. */
   usedAt: number;
   /** Its place in the rounds of the timer; `undefined` while it is idle and the timer leaves it alone. */
@@ -31,8 +23,8 @@ export class HostPins {
 
   constructor(host: string, snapshot: Snapshot, freshness: Freshness, usedAt: number) {
     this.host = host;
-    this.snapshot = snapshot;
     this.freshness = freshness;
+    this.snapshot = snapshot;
     this.generationFloor = undefined;
     this.trouble = undefined;
     this.usedAt = usedAt;

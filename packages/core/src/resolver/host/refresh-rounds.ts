@@ -1,6 +1,12 @@
 import type { Clock, ClockTimer } from '../../internal/clock.js';
-import type { RefreshPace } from '../refresh-loop.js';
 import type { HostPins } from './host-pins.js';
+
+/** How the rounds are timed. */
+export interface RoundTiming {
+  readonly intervalMs: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
 
 const maxSlots = 64;
 const minSlotMs = 25;
@@ -10,7 +16,7 @@ const minSlotMs = 25;
  * over it. A round has slots; a host stands in one of them until it comes up.
  */
 export class RefreshRounds {
-  readonly #pace: RefreshPace;
+  readonly #timing: RoundTiming;
   readonly #onDue: (pins: HostPins) => void;
   readonly #onTick: () => void;
   readonly #slots: Set<HostPins>[];
@@ -19,11 +25,11 @@ export class RefreshRounds {
   #timer: ClockTimer | undefined;
   #isStopped = false;
 
-  constructor(pace: RefreshPace, onDue: (pins: HostPins) => void, onTick: () => void) {
-    this.#pace = pace;
+  constructor(timing: RoundTiming, onDue: (pins: HostPins) => void, onTick: () => void) {
+    this.#timing = timing;
     this.#onDue = onDue;
     this.#onTick = onTick;
-    const count = Math.min(maxSlots, Math.max(2, Math.floor(pace.intervalMs / minSlotMs)));
+    const count = Math.min(maxSlots, Math.max(2, Math.floor(timing.intervalMs / minSlotMs)));
     this.#slots = Array.from({ length: count }, () => new Set());
   }
 
@@ -32,9 +38,8 @@ export class RefreshRounds {
     return this.#size;
   }
 
-  /** When the timer fires next, in ms from now at most; `undefined` where no host is in use. */
-  get slotMs(): number {
-    return this.#pace.intervalMs / this.#slots.length;
+  get #slotMs(): number {
+    return this.#timing.intervalMs / this.#slots.length;
   }
 
   /** The hosts that will come up. */
@@ -44,12 +49,17 @@ export class RefreshRounds {
 
   /** A host that has just been confirmed: it comes up within an interval, a tenth earlier at most. */
   again(pins: HostPins): void {
-    this.#put(pins, 1 - 0.1 * this.#pace.random());
+    this.#put(pins, 1 - 0.1 * this.#timing.random());
   }
 
   /** A host that joins: anywhere in the round, so that those that join together part. */
   join(pins: HostPins): void {
-    this.#put(pins, 0.1 + 0.9 * this.#pace.random());
+    this.#put(pins, 0.1 + 0.9 * this.#timing.random());
+  }
+
+  /** A host that is to be tried again after so long, a round at most. */
+  retry(pins: HostPins, afterMs: number): void {
+    this.#put(pins, afterMs / this.#timing.intervalMs);
   }
 
   leave(pins: HostPins): void {
@@ -72,11 +82,11 @@ export class RefreshRounds {
     pins.slot = (this.#cursor + ahead) % count;
     this.#slots[pins.slot]?.add(pins);
     this.#size += 1;
-    this.#timer ??= this.#next(this.#pace.clock);
+    this.#timer ??= this.#next(this.#timing.clock);
   }
 
   #next(clock: Clock): ClockTimer {
-    return clock.after(this.slotMs, () => this.#tick());
+    return clock.after(this.#slotMs, () => this.#tick());
   }
 
   #tick(): void {
@@ -87,6 +97,6 @@ export class RefreshRounds {
     }
     this.#onTick();
     // Nobody in use: no timer.
-    this.#timer = this.#size === 0 || this.#isStopped ? undefined : this.#next(this.#pace.clock);
+    this.#timer = this.#size === 0 || this.#isStopped ? undefined : this.#next(this.#timing.clock);
   }
 }

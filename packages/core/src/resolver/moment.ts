@@ -1,0 +1,21 @@
+import type { Clock } from '../internal/clock.js';
+
+/** A moment on both clocks. */
+export interface Moment {
+  /** Epoch ms. */
+  readonly wall: number;
+  readonly monotonic: number;
+}
+
+/** The present moment. */
+export function momentOf(clock: Clock): Moment {
+  return { wall: clock.now(), monotonic: clock.monotonic() };
+}
+
+/**
+ * Milliseconds since a moment, by the clock that says more: a frozen process stops the monotonic one, a wall clock that
+ * is set back the other, and neither may make anything younger than it is.
+ */
+export function elapsedMs(since: Moment, clock: Clock): number {
+  return Math.max(0, clock.monotonic() - since.monotonic, clock.now() - since.wall);
+}
