@@ -62,6 +62,8 @@ export interface JudgementContext {
   readonly mode: EnforcementMode;
   readonly uncoveredHosts: UncoveredHosts;
   readonly clock: Clock;
+  /** Links of paths that were checked already, where several judgements share them. */
+  readonly links?: LinkCache;
   /** Throws where the pins in force may not be used: closed, expired. */
   assertUsable(): void;
   /** `confirmed 14 s ago`, for messages. */
@@ -77,7 +79,7 @@ interface Decision {
 /** Judges connections under the snapshot in force. Synchronous, no I/O. */
 export class Judgement {
   readonly #context: JudgementContext;
-  readonly #links = new LinkCache();
+  readonly #links: LinkCache;
   readonly #remembered = new WeakMap<Evidence, Decision & { readonly epoch: number }>();
   // Under `allow`, a row that was deleted or mistyped must not unpin its host: patterns that ever covered something.
   readonly #everCovered = new HostPatternMap<true>();
@@ -87,6 +89,7 @@ export class Judgement {
 
   constructor(snapshot: Snapshot, context: JudgementContext) {
     this.#context = context;
+    this.#links = context.links ?? new LinkCache();
     this.#snapshot = snapshot;
     this.#policy = new Policy(snapshot.document);
     this.#remember(snapshot);
@@ -305,7 +308,8 @@ export class Judgement {
   }
 }
 
-function readHost(target: Target): string {
+/** The normalised host of a target. @throws PinMismatchError (`ERR_PIN_SYNTAX`) */
+export function readHost(target: Target): string {
   assertPort(target.port);
   try {
     return normaliseHost(target.host);

@@ -23,8 +23,6 @@ export interface HostRead {
   readonly host: string;
   /** The first one of this host. */
   readonly isFirst: boolean;
-  /** Somebody waits for it. */
-  readonly isUrgent: boolean;
   readonly inForce: InForce;
   readonly requiredHosts: RequiredHosts;
 }
@@ -73,10 +71,10 @@ export class HostReads {
 
   /** Never rejects. */
   async read(read: HostRead): Promise<HostAnswer> {
-    const { isFirst, isUrgent } = read;
+    const { isFirst } = read;
     if (!this.store.isOpenToReads) return this.#leftAlone();
     const turns = isFirst ? this.#first : this.#refreshes;
-    if (!(await turns.take(isUrgent))) return turnedAway(this.#settings.provider.name);
+    if (!(await turns.take())) return turnedAway(this.#settings.provider.name);
     let answer: HostAnswer | undefined;
     try {
       // Others may have found out meanwhile.

@@ -49,17 +49,18 @@ export class RefreshRounds {
 
   /** A host that has just been confirmed: it comes up within an interval, a tenth earlier at most. */
   again(pins: HostPins): void {
-    this.#put(pins, 1 - 0.1 * this.#timing.random());
+    this.#put(pins, Math.floor((1 - 0.1 * this.#timing.random()) * this.#slots.length));
   }
 
   /** A host that joins: anywhere in the round, so that those that join together part. */
   join(pins: HostPins): void {
-    this.#put(pins, 0.1 + 0.9 * this.#timing.random());
+    this.#put(pins, Math.floor((0.1 + 0.9 * this.#timing.random()) * this.#slots.length));
   }
 
   /** A host that is to be tried again after so long, a round at most. */
   retry(pins: HostPins, afterMs: number): void {
-    this.#put(pins, afterMs / this.#timing.intervalMs);
+    // Not before: the slot that is next may be over in an instant.
+    this.#put(pins, Math.ceil(afterMs / this.#slotMs) + 1);
   }
 
   leave(pins: HostPins): void {
@@ -74,11 +75,11 @@ export class RefreshRounds {
     for (const pins of [...this.hosts()]) this.leave(pins);
   }
 
-  #put(pins: HostPins, share: number): void {
+  #put(pins: HostPins, slots: number): void {
     if (this.#isStopped) return;
     this.leave(pins);
     const count = this.#slots.length;
-    const ahead = Math.min(count - 1, Math.max(1, Math.floor(share * count)));
+    const ahead = Math.min(count - 1, Math.max(1, slots));
     pins.slot = (this.#cursor + ahead) % count;
     this.#slots[pins.slot]?.add(pins);
     this.#size += 1;

@@ -22,9 +22,7 @@ export class Turns {
   readonly #limits: TurnLimits;
   readonly #clock: Clock;
   readonly #budget: ReadBudget | undefined;
-  // In front: somebody waits for the answer. Behind: reads of the timer.
-  readonly #urgent = new Set<Waiter>();
-  readonly #patient = new Set<Waiter>();
+  readonly #waiting = new Set<Waiter>();
   #running = 0;
   #timer: ClockTimer | undefined;
   #isClosed = false;
@@ -37,16 +35,15 @@ export class Turns {
 
   /** Reads under way, and those that wait. */
   get size(): number {
-    return this.#running + this.#urgent.size + this.#patient.size;
+    return this.#running + this.#waiting.size;
   }
 
   /** Resolves with whether the caller may read: if so, it calls {@link done} afterwards. */
-  take(isUrgent: boolean): Promise<boolean> {
-    if (this.#isClosed || this.#urgent.size + this.#patient.size >= this.#limits.waiting)
+  take(): Promise<boolean> {
+    if (this.#isClosed || this.#waiting.size >= this.#limits.waiting)
       return Promise.resolve(false);
     return new Promise((answer) => {
-      const queue = isUrgent ? this.#urgent : this.#patient;
-      queue.add({ since: this.#clock.monotonic(), answer });
+      this.#waiting.add({ since: this.#clock.monotonic(), answer });
       this.#admit();
     });
   }
@@ -62,24 +59,23 @@ export class Turns {
   close(): void {
     this.#isClosed = true;
     this.#timer?.cancel();
-    for (const queue of [this.#urgent, this.#patient]) {
-      for (const waiter of queue) waiter.answer(false);
-      queue.clear();
-    }
+    for (const waiter of this.#waiting) waiter.answer(false);
+    this.#waiting.clear();
   }
 
   #admit(): void {
-    for (const queue of [this.#urgent, this.#patient]) {
-      for (const waiter of queue) {
-        const isLate = this.#clock.monotonic() - waiter.since > this.#limits.waitMs;
-        if (!isLate) {
-          if (this.#running >= this.#limits.concurrent) return;
-          if (this.#budget?.take() === false) return this.#comeBack(this.#budget);
-          this.#running += 1;
+    for (const waiter of this.#waiting) {
+      const isLate = this.#clock.monotonic() - waiter.since > this.#limits.waitMs;
+      if (!isLate) {
+        if (this.#running >= this.#limits.concurrent) return;
+        if (this.#budget?.take() === false) {
+          this.#comeBack(this.#budget);
+          return;
         }
-        queue.delete(waiter);
-        waiter.answer(!isLate);
+        this.#running += 1;
       }
+      this.#waiting.delete(waiter);
+      waiter.answer(!isLate);
     }
   }
 

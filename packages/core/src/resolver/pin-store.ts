@@ -1,0 +1,37 @@
+import type { Target } from '../policy/host.js';
+import type { NodeCertificate } from '../verify/certificate.js';
+import type { Evidence } from '../verify/evidence.js';
+import type { FreshnessState } from './freshness.js';
+import type { Lookup, Verdict } from './judgement.js';
+import type { RefreshOutcome } from './keeper.js';
+import type { Snapshot } from './snapshot.js';
+import type { ResolverStatus } from './status.js';
+
+/** What a store of pins knows of a resolver's status. */
+export type StoreStatus = Omit<ResolverStatus, 'name' | 'mode' | 'counters'> & {
+  readonly counters: Pick<
+    ResolverStatus['counters'],
+    'reads' | 'readFailures' | 'documentsRejected' | 'rotations'
+  >;
+};
+
+/** The pins behind a resolver: those of one document, or of one per host. It keeps them current and judges under them. */
+export interface PinStore {
+  readonly snapshot: Snapshot;
+  readonly isClosed: boolean;
+  /** The present state, for who listens from now on. */
+  readonly present: { readonly state: FreshnessState; readonly ageMs: number };
+  /** @throws PinResolverError (`ERR_RESOLVER_CLOSED`) */
+  assertOpen(): void;
+  lookup(target: Target): Lookup;
+  verify(target: Target, certificate: NodeCertificate): Verdict;
+  judge(evidence: Evidence): Verdict;
+  ready(host: string | undefined): Promise<void>;
+  ensureFresh(host: string | undefined): Promise<void>;
+  prepare(target: Target): Promise<void> | undefined;
+  retain(target: Target): () => void;
+  refresh(host: string | undefined): Promise<RefreshOutcome>;
+  notify(revision: string | undefined, host: string | undefined): void;
+  status(): StoreStatus;
+  stop(): void;
+}
