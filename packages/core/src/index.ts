@@ -6,6 +6,7 @@ export type { ResolverOptions } from './resolver/options.js';
 export type { ErrorSummary, RejectedSummary, ResolverCounters, ResolverStatus } from './resolver/status.js';
 export type { PinEvent, PinEventListener, PinEventName, PinEvents } from './resolver/events.js';
 export type { Lookup, UncoveredHosts, Verdict } from './resolver/judgement.js';
+export type { BreakerState } from './resolver/pace.js';
 export type { FreshnessState } from './resolver/freshness.js';
 export type { Snapshot, SnapshotSource } from './resolver/snapshot.js';
 export type { DocumentChange } from './resolver/adopt.js';

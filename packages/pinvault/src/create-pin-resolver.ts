@@ -29,6 +29,7 @@ const knownOptions: Record<keyof CreatePinResolverOptions, true> = {
   startupTimeoutMs: true,
   readTimeoutMs: true,
   maxDocumentBytes: true,
+  maxHosts: true,
   warnings: true,
   onEvent: true,
   clock: true,

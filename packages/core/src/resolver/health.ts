@@ -3,6 +3,7 @@ import type { Clock, ClockTimer } from '../internal/clock.js';
 import { durationText } from '../internal/text.js';
 import { type PinEventHub, snapshotEvent } from './events.js';
 import type { Freshness, FreshnessState } from './freshness.js';
+import type { Moment } from './moment.js';
 import { isOutage } from './outage.js';
 import type { Snapshot } from './snapshot.js';
 import { type ErrorSummary, type RejectedSummary, summarise } from './status.js';
@@ -56,10 +57,10 @@ export class Health {
     return source !== 'provider' || freshness.isOld() ? 'stale' : 'fresh';
   }
 
-  /** The provider has confirmed the snapshot in force. */
-  confirmed(): void {
+  /** The provider has confirmed the snapshot in force; `at`: when it was asked. */
+  confirmed(at: Moment): void {
     const { freshness, warnings } = this.#context;
-    freshness.confirm();
+    freshness.confirm(at);
     const wasAway = this.#announced !== 'fresh' || this.#lastError !== undefined;
     this.#lastError = undefined;
     // The store holds what is in force: whatever it held in between is history.

@@ -11,10 +11,14 @@ import { decodeDocument } from '../policy/decode.js';
 import type { BadRow, PinDocument, RevokedPin } from '../policy/document.js';
 import type { PinReadResult } from '../provider.js';
 import { adoptDocument, compareDocuments, refuseEnded, refuseRollback } from './adopt.js';
+import type { ClockTimer } from '../internal/clock.js';
 import { type PinEventHub, snapshotEvent } from './events.js';
 import { Freshness } from './freshness.js';
 import { Health } from './health.js';
+import { type Moment, momentOf } from './moment.js';
 import type { ResolverSettings } from './options.js';
+import { isOutage } from './outage.js';
+import type { ReadOutcome } from './pace.js';
 import { readOnce } from './reader.js';
 import { RefreshLoop } from './refresh-loop.js';
 import type { RequiredHosts } from './required-hosts.js';
@@ -24,6 +28,9 @@ import type { Warnings } from './warnings.js';
 
 /** `review=` is told so long before. */
 const reviewNoticeMs = 30 * 86_400_000;
+
+/** Longest wait for pins that a suspended process has to confirm. */
+const freshWaitMs = 2_000;
 
 /** A document that is wrong from end to end is no reason to flood a log. */
 const maxRowWarnings = 20;
@@ -54,14 +61,17 @@ export class PinKeeper {
   #snapshot: Snapshot;
   #generationFloor: number | undefined;
   #isFallingBack = false;
+  #lastFailure: PinError | undefined;
+  #waking: Promise<void> | undefined;
 
-  constructor(snapshot: Snapshot, context: KeeperContext) {
+  constructor(started: StartedSnapshot, context: KeeperContext) {
     const { settings, events, warnings } = context;
     const { name, clock, refreshIntervalMs, readTimeoutMs, maxStaleMs, random } = settings;
+    const { snapshot, confirmedAt } = started;
     this.#context = context;
     this.#snapshot = snapshot;
     this.#generationFloor = snapshot.source === 'provider' ? snapshot.generation : undefined;
-    this.freshness = new Freshness(clock, 2 * refreshIntervalMs + readTimeoutMs, maxStaleMs);
+    this.freshness = new Freshness(clock, 2 * refreshIntervalMs + readTimeoutMs, maxStaleMs, confirmedAt);
     const { freshness } = this;
     this.health = new Health({
       resolver: name,
@@ -73,9 +83,12 @@ export class PinKeeper {
       onExpired: () => this.#fallBackOnce(),
     });
     this.loop = new RefreshLoop(
-      { intervalMs: refreshIntervalMs, clock, random },
-      () => this.#readAndAdopt(),
-      (result) => (result.outcome === 'failed' ? failedRead(result.error) : { failed: false }),
+      { intervalMs: refreshIntervalMs, readTimeoutMs, clock, random },
+      (signal) => this.#readAndAdopt(signal),
+      (result) =>
+        result.outcome === 'failed'
+          ? failedRead(result.error)
+          : { failed: false, isNews: result.outcome === 'rotated' },
     );
   }
 
@@ -94,7 +107,10 @@ export class PinKeeper {
     if (settings.mode === 'report') {
       warnings.say('PINVAULT_REPORT_MODE', 'start', 'mode is report: mismatches are told, not refused');
     }
-    if (failure !== undefined) this.health.failed(failure);
+    if (failure !== undefined) {
+      this.#lastFailure = failure;
+      this.health.failed(failure);
+    }
     const snapshot = this.#snapshot;
     if (snapshot.source === 'fallback') {
       const why = failure === undefined ? '' : `: ${failure.message}`;
@@ -108,7 +124,7 @@ export class PinKeeper {
     this.#tellReviews();
     events.emit(snapshotEvent('ready', this.#about(), {}));
     this.health.tell();
-    this.loop.schedule(failure === undefined ? { failed: false } : failedRead(failure));
+    this.loop.schedule(failure === undefined ? { failed: false, isNews: true } : failedRead(failure));
   }
 
   /** Ends refresh and whatever read is under way. */
@@ -138,25 +154,73 @@ export class PinKeeper {
     );
   }
 
-  async #readAndAdopt(): Promise<RefreshOutcome> {
+  /**
+   * What a request has to wait for before pins are used that a suspended process has kept: one read, 2 s at most, once.
+   * `undefined` where nothing has to be waited for, which costs no more than the age.
+   */
+  prepare(): Promise<void> | undefined {
+    if (this.#waking !== undefined) return this.#waking;
+    if (this.freshness.ageMs() <= this.#context.settings.refreshIntervalMs) return undefined;
+    const read = this.loop.wake();
+    if (read === undefined) return undefined;
+    this.#waking = this.#atMost(freshWaitMs, read).then(() => {
+      this.#waking = undefined;
+    });
+    return this.#waking;
+  }
+
+  /** For a caller who asks: as {@link prepare}, and for a read that is under way anyhow. */
+  async whenFresh(): Promise<void> {
+    const waking = this.prepare();
+    if (waking !== undefined) return waking;
+    if (this.freshness.ageMs() <= this.#context.settings.refreshIntervalMs) return undefined;
+    const read = this.loop.askIfWell(() => true);
+    return read === undefined ? undefined : this.#atMost(freshWaitMs, read);
+  }
+
+  /** Whether a store that holds this revision has nothing new to say. */
+  knows(revision: string): boolean {
+    return revision === this.#snapshot.revision || revision === this.health.lastRejected?.revision;
+  }
+
+  /** Waits for a read, but not for ever. */
+  async #atMost(limitMs: number, read: Promise<unknown>): Promise<void> {
+    let timer: ClockTimer | undefined;
+    const waited = new Promise<void>((resolve) => {
+      timer = this.#context.settings.clock.after(limitMs, resolve, true);
+    });
+    await Promise.race([read, waited]).catch(() => undefined);
+    timer?.cancel();
+  }
+
+  /** What a caller is told for whom the provider is not read, because it is being left alone. */
+  whyLeftAlone(): RefreshOutcome {
+    this.assertOpen();
+    return { outcome: 'failed', error: this.#lastFailure ?? unusableAnswer('the provider', undefined) };
+  }
+
+  async #readAndAdopt(signal: AbortSignal): Promise<RefreshOutcome> {
     const { settings, requiredHosts } = this.#context;
     const { provider, readTimeoutMs, clock, maxDocumentBytes } = settings;
     this.counters.reads += 1;
     const known = this.#snapshot.source === 'provider' ? this.#snapshot.revision : undefined;
-    const limits = { timeoutMs: readTimeoutMs, signal: this.#closing.signal, keepAlive: false };
+    const limits = { timeoutMs: readTimeoutMs, signal, keepAlive: false };
+    const askedAt = momentOf(clock);
     let result: PinReadResult;
     try {
       result = await readOnce(provider, known, limits, clock);
       // Said of a document that this provider has not handed over yet, it would confirm the fallback's.
       if ('unchanged' in result && known === undefined) throw unexpectedlyUnchanged(provider);
-      // A late answer after close() changes nothing.
+      // A late answer after close(), or after another read was begun in place of this one, changes nothing.
       this.assertOpen();
     } catch (error) {
-      const isDocument = error instanceof PinDocumentError && !this.isClosed;
-      return isDocument ? this.#rejected(error, 'unknown') : this.#failed(error as PinError);
+      if (signal.aborted) return { outcome: 'failed', error: error as PinError };
+      return error instanceof PinDocumentError
+        ? this.#rejected(error, 'unknown')
+        : this.#failed(error as PinError);
     }
     if ('unchanged' in result) {
-      this.health.confirmed();
+      this.health.confirmed(askedAt);
       this.#tellReviews();
       return { outcome: 'unchanged', revision: this.#snapshot.revision };
     }
@@ -166,7 +230,7 @@ export class PinKeeper {
       refuseRollback(next, this.#generationFloor);
       if (this.health.state() !== 'expired') refuseEnded(next, clock.now());
       const document = adoptDocument(next, this.#snapshot.document, requiredHosts);
-      const hasRotated = this.#adopt(document, revision, 'provider');
+      const hasRotated = this.#adopt(document, revision, askedAt);
       return { outcome: hasRotated ? 'rotated' : 'unchanged', revision };
     } catch (error) {
       return error instanceof PinDocumentError
@@ -182,8 +246,9 @@ export class PinKeeper {
   }
 
   /** Puts a document in force; whether that changed anything that decides a verdict. */
-  #adopt(document: PinDocument, revision: string, source: 'provider' | 'fallback'): boolean {
+  #adopt(document: PinDocument, revision: string, askedAt: Moment | 'fallback'): boolean {
     const { settings, events, use } = this.#context;
+    const source = askedAt === 'fallback' ? askedAt : 'provider';
     const previous = this.#snapshot;
     const change = compareDocuments(previous.document, document);
     if (change !== undefined) this.#tellSameGeneration(document, revision, source);
@@ -195,7 +260,7 @@ export class PinKeeper {
     });
     if (source === 'provider') this.#generationFloor = document.generation;
     use(this.#snapshot);
-    if (source === 'provider') this.health.confirmed();
+    if (askedAt !== 'fallback') this.health.confirmed(askedAt);
     if (change !== undefined) {
       this.counters.rotations += 1;
       events.emit(snapshotEvent('rotate', this.#about(), { ...change, previousRevision: previous.revision }));
@@ -207,6 +272,7 @@ export class PinKeeper {
 
   #failed(error: PinError): RefreshOutcome {
     if (this.isClosed) return { outcome: 'failed', error };
+    this.#lastFailure = error;
     this.counters.readFailures += 1;
     this.health.failed(error);
     if (this.health.state() === 'expired') this.#fallBackOnce();
@@ -322,6 +388,9 @@ function unusableAnswer(provider: string, error: unknown): PinProviderError {
   return new PinProviderError('ERR_PROVIDER_UNAVAILABLE', text, { provider });
 }
 
-function failedRead(error: PinError): { readonly failed: true; readonly retryAfterMs?: number | undefined } {
-  return { failed: true, retryAfterMs: error instanceof PinProviderError ? error.retryAfterMs : undefined };
+/** A store that answers, be it that there is no such secret, is read at its interval; one that is away is left alone. */
+function failedRead(error: PinError): ReadOutcome {
+  const { retryAfterMs } = error as Partial<PinProviderError>;
+  if (error.code === 'ERR_PROVIDER_DENIED') return { failed: true, isDenied: true, retryAfterMs };
+  return isOutage(error.code) ? { failed: true, retryAfterMs } : { failed: false };
 }

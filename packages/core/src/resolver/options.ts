@@ -116,7 +116,10 @@ export function readSettings(provider: PinProvider, options: ResolverOptions): R
     random: options.random ?? Math.random,
   };
   if (settings.fallback !== undefined && provider.scope === 'host') {
-    throw invalidOption('fallback', 'is one document for all hosts, and the provider has one per host: drop one of them');
+    throw invalidOption(
+      'fallback',
+      'is one document for all hosts, and the provider has one per host: drop one of them',
+    );
   }
   if (settings.onExpired === 'fallback' && settings.fallback === undefined) {
     throw invalidOption('onExpired', 'is "fallback", but there is no fallback');
@@ -142,7 +145,10 @@ const mostHosts = 1_000_000;
 function readMaxHosts(value: number | undefined, { scope }: PinProvider): number {
   if (value === undefined) return 10_000;
   if (scope !== 'host')
-    throw invalidOption('maxHosts', 'is for one document per host, such as a path with {host}: this provider has one for all');
+    throw invalidOption(
+      'maxHosts',
+      'is for one document per host, such as a path with {host}: this provider has one for all',
+    );
   if (Number.isSafeInteger(value) && value >= 1 && value <= mostHosts) return value;
   throw invalidOption('maxHosts', `is no whole number from 1 to ${mostHosts}`);
 }

@@ -1,11 +1,27 @@
 import type { Target } from '../policy/host.js';
 import type { NodeCertificate } from '../verify/certificate.js';
 import type { Evidence } from '../verify/evidence.js';
+import type { PinEventHub } from './events.js';
 import type { FreshnessState } from './freshness.js';
 import type { Lookup, Verdict } from './judgement.js';
 import type { RefreshOutcome } from './keeper.js';
+import type { ResolverSettings } from './options.js';
 import type { Snapshot } from './snapshot.js';
 import type { ResolverStatus } from './status.js';
+import type { Warnings } from './warnings.js';
+
+/** What a store starts with, and where it tells what happens. */
+export interface StoreContext {
+  readonly settings: ResolverSettings;
+  readonly events: PinEventHub;
+  readonly warnings: Warnings;
+}
+
+/** A store that has what it needs; `begin` tells of the start, once there is a resolver to tell of. */
+export interface StartedStore {
+  readonly store: PinStore;
+  readonly begin: () => void;
+}
 
 /** What a store of pins knows of a resolver's status. */
 export type StoreStatus = Omit<ResolverStatus, 'name' | 'mode' | 'counters'> & {

@@ -3,12 +3,13 @@ import type { Clock } from '../internal/clock.js';
 import { foreignErrorLabel } from '../internal/foreign-error.js';
 import { durationText } from '../internal/text.js';
 import type { PinProvider, PinReadResult } from '../provider.js';
+import { elapsedMs, momentOf } from './moment.js';
 import { describeSource, locationOf } from './snapshot.js';
 
 /** How a single read is bounded. */
 export interface ReadLimits {
   readonly timeoutMs: number;
-  /** Aborted when the resolver closes. */
+  /** Aborted when the resolver closes, or another read is begun in place of this one. */
   readonly signal: AbortSignal;
   /** The read keeps the process alive: only while the resolver starts. */
   readonly keepAlive: boolean;
@@ -29,6 +30,7 @@ export async function readOnce(
   clock: Clock,
 ): Promise<PinReadResult> {
   const { timeoutMs, signal, keepAlive, host } = limits;
+  const startedAt = momentOf(clock);
   const controller = new AbortController();
   let end: (() => void) | undefined;
   const ended = new Promise<never>((_resolve, reject) => {
@@ -37,13 +39,13 @@ export async function readOnce(
       controller.abort(error);
     };
     const timer = clock.after(timeoutMs, () => stop(timedOut(provider, timeoutMs, host)), keepAlive);
-    const onClose = (): void => stop(closed(provider));
-    signal.addEventListener('abort', onClose, { once: true });
+    const onEnd = (): void => stop(endedByCaller(provider));
+    signal.addEventListener('abort', onEnd, { once: true });
     end = (): void => {
       timer.cancel();
-      signal.removeEventListener('abort', onClose);
+      signal.removeEventListener('abort', onEnd);
     };
-    if (signal.aborted) onClose();
+    if (signal.aborted) onEnd();
   });
   try {
     const request = {
@@ -51,7 +53,10 @@ export async function readOnce(
       ...(knownRevision === undefined ? {} : { knownRevision }),
       ...(host === undefined ? {} : { host }),
     };
-    return readResult(provider, await Promise.race([provider.read(request), ended]));
+    const result = readResult(provider, await Promise.race([provider.read(request), ended]));
+    // A suspended process stops the timer: what was asked before is not the answer of now.
+    if (elapsedMs(startedAt, clock) > timeoutMs) throw timedOut(provider, timeoutMs, host);
+    return result;
   } catch (error) {
     throw ownError(provider, error);
   } finally {
@@ -82,13 +87,13 @@ function timedOut(provider: PinProvider, timeoutMs: number, host: string | undef
   );
 }
 
-function closed(provider: PinProvider): PinProviderError {
+function endedByCaller(provider: PinProvider): PinProviderError {
   return new PinProviderError(
     'ERR_PROVIDER_UNAVAILABLE',
-    `the read of ${provider.name} was ended by close()`,
+    `the read of ${provider.name} was ended: nobody waits for it any more`,
     {
       provider: provider.name,
-      detail: 'closed',
+      detail: 'ended',
     },
   );
 }

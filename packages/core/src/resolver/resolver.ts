@@ -1,19 +1,19 @@
 import { PinError } from '../errors.js';
 import { foreignErrorLabel } from '../internal/foreign-error.js';
 import type { ClockTimer } from '../internal/clock.js';
-import { durationText } from '../internal/text.js';
 import type { Target } from '../policy/host.js';
 import type { PinProvider } from '../provider.js';
 import type { NodeCertificate } from '../verify/certificate.js';
 import type { Evidence } from '../verify/evidence.js';
 import { createServerIdentityCheck, type ServerIdentityCheck } from './check.js';
 import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } from './events.js';
-import { assertPort, hostName, Judgement, type Lookup, readTarget, type Verdict } from './judgement.js';
-import { type KeeperContext, PinKeeper, type RefreshOutcome } from './keeper.js';
+import { startDocumentStore } from './document-store.js';
+import { startHostStore } from './host/host-store.js';
+import { assertPort, hostName, type Lookup, readTarget, type Verdict } from './judgement.js';
+import type { RefreshOutcome } from './keeper.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
-import { RequiredHosts } from './required-hosts.js';
+import type { PinStore } from './pin-store.js';
 import type { Snapshot } from './snapshot.js';
-import { startSnapshot } from './start.js';
 import type { ResolverStatus } from './status.js';
 import { Warnings } from './warnings.js';
 
@@ -25,11 +25,8 @@ export interface PinnedTlsOptions {
   session: undefined;
 }
 
-/** Longest wait of {@link PinResolver.ensureFresh} for one read, in ms. */
-const ensureFreshTimeoutMs = 2_000;
-
 /**
- * Keeps the pins of one document current and judges connections under them.
+ * Keeps the pins of one document, or of one per host, current and judges connections under them.
  *
  * Checks are synchronous and do no I/O. Every failure ends in a refused handshake or in the last good pins, with an
  * event and a stable code. An open resolver does not keep the process alive.
@@ -40,24 +37,14 @@ export class PinResolver implements AsyncDisposable {
   readonly checkServerIdentity: ServerIdentityCheck;
   readonly #settings: ResolverSettings;
   readonly #events: PinEventHub;
-  readonly #keeper: PinKeeper;
-  readonly #judgement: Judgement;
+  readonly #store: PinStore;
   readonly #counters = { matches: 0, mismatches: 0, reported: 0, unpinned: 0 };
 
-  private constructor(snapshot: Snapshot, context: Omit<KeeperContext, 'use'>) {
-    const { settings, events } = context;
+  private constructor(store: PinStore, settings: ResolverSettings, events: PinEventHub) {
     this.name = settings.name;
     this.#settings = settings;
     this.#events = events;
-    const keeper = new PinKeeper(snapshot, { ...context, use: (next) => this.#judgement.use(next) });
-    this.#keeper = keeper;
-    this.#judgement = new Judgement(snapshot, {
-      mode: settings.mode,
-      uncoveredHosts: settings.uncoveredHosts,
-      clock: settings.clock,
-      assertUsable: () => keeper.assertUsable(),
-      ageText: () => `confirmed ${durationText(keeper.freshness.ageMs())} ago`,
-    });
+    this.#store = store;
     this.checkServerIdentity = createServerIdentityCheck((target, certificate) =>
       this.verify(target, certificate),
     );
@@ -77,23 +64,25 @@ export class PinResolver implements AsyncDisposable {
       warnings.say('PINVAULT_LISTENER', label, `an event listener failed with ${label}`);
     });
     if (settings.onEvent !== undefined) events.add('*', settings.onEvent);
-    const requiredHosts = new RequiredHosts(settings.requiredHosts);
-    let started;
+    const start = provider.scope === 'host' ? startHostStore : startDocumentStore;
     try {
-      started = await startSnapshot(settings, requiredHosts);
+      const { store, begin } = await start({ settings, events, warnings });
+      const resolver = new PinResolver(store, settings, events);
+      begin();
+      return resolver;
     } catch (error) {
       // Not waited for: what hangs in there must not keep the failure to itself.
       void closeProviders(settings);
       throw error;
     }
-    const resolver = new PinResolver(started.snapshot, { settings, events, warnings, requiredHosts });
-    resolver.#keeper.begin(started.failure);
-    return resolver;
   }
 
-  /** The snapshot in force. */
+  /**
+   * The snapshot in force. Where each host has a document of its own, a picture of those that are loaded: their rows
+   * together, and what any of them revokes.
+   */
   get snapshot(): Snapshot {
-    return this.#keeper.snapshot;
+    return this.#store.snapshot;
   }
 
   /**
@@ -103,7 +92,7 @@ export class PinResolver implements AsyncDisposable {
    * @throws TypeError (`ERR_INVALID_OPTION`) for a port that is none
    */
   lookup(target: Target | string): Lookup {
-    return this.#judgement.lookup(typeof target === 'string' ? readTarget(target) : target);
+    return this.#store.lookup(typeof target === 'string' ? readTarget(target) : target);
   }
 
   /**
@@ -115,7 +104,7 @@ export class PinResolver implements AsyncDisposable {
   verify(target: Target, certificate: NodeCertificate): Verdict {
     let verdict: Verdict;
     try {
-      verdict = this.#judgement.verify(target, certificate);
+      verdict = this.#store.verify(target, certificate);
     } catch (error) {
       this.#counters.mismatches += 1;
       if (PinError.isPinError(error)) this.#tellMismatch(hostName(target.host), error, true);
@@ -132,7 +121,7 @@ export class PinResolver implements AsyncDisposable {
 
   /** The same question about a connection that was verified earlier, under the pins in force now. @throws PinError */
   judge(evidence: Evidence): Verdict {
-    return this.#judgement.judge(evidence);
+    return this.#store.judge(evidence);
   }
 
   /**
@@ -156,68 +145,80 @@ export class PinResolver implements AsyncDisposable {
     };
   }
 
-  /** Resolves when the host's pins are loaded: at once, since one document holds them all. @throws PinResolverError */
-  async ready(_host?: string): Promise<void> {
-    this.#keeper.assertUsable();
+  /**
+   * Resolves when the host's pins are loaded: at once where one document holds them all, else after one read at most,
+   * within `readTimeoutMs`. For clients that take TLS options: agents do it themselves.
+   *
+   * @param host - needed where each host has a document of its own; `host:port` does as well
+   * @throws PinMismatchError (`ERR_PIN_NOT_LOADED`) where the host has no pins, which says why; PinResolverError
+   */
+  async ready(host?: string): Promise<void> {
+    await this.#store.ready(host);
   }
 
   /**
    * Waits, 2 s at most, for one read where the last confirmation is older than the interval: after a serverless thaw.
-   * @throws PinResolverError
+   * While the store is being left alone after failed reads there is nothing to wait for.
+   *
+   * @param host - where each host has a document of its own: that host alone
+   * @throws PinError
    */
-  async ensureFresh(): Promise<void> {
-    this.#keeper.assertOpen();
-    if (this.#keeper.freshness.ageMs() > this.#settings.refreshIntervalMs) {
-      let timer: { cancel(): void } | undefined;
-      const waited = new Promise<void>((resolve) => {
-        timer = this.#settings.clock.after(ensureFreshTimeoutMs, resolve, true);
-      });
-      await Promise.race([this.#keeper.loop.run(), waited]);
-      timer?.cancel();
-    }
-    this.#keeper.assertUsable();
-  }
-
-  /** Reads the provider now, or joins the read that is under way. Never rejects for a failed read. @throws PinResolverError */
-  async refresh(): Promise<RefreshOutcome> {
-    this.#keeper.assertOpen();
-    return this.#keeper.loop.run();
+  async ensureFresh(host?: string): Promise<void> {
+    this.#store.assertOpen();
+    await this.#store.ensureFresh(host);
   }
 
   /**
-   * Something changed in the store, says a push bridge: reads now, and once more where a read was under way already.
-   * Costs nothing where the revision is already in force.
+   * What a request to this target has to wait for before it may use or open a connection; `undefined` where nothing: for
+   * agents. After a suspension of the process that is one read, 2 s at most, once; then the pins in force decide. A host
+   * with a document of its own is loaded, and read where it has been idle; where it has no pins the promise is rejected
+   * (`ERR_PIN_NOT_LOADED`). Never throws. Costs two looks at the clock while the pins are fresh.
    */
-  notify(revision?: string): void {
-    if (this.#keeper.isClosed || (revision !== undefined && revision === this.#keeper.snapshot.revision))
-      return;
-    this.#keeper.loop.runAnew();
+  prepare(target: Target): Promise<void> | undefined {
+    return this.#store.isClosed ? undefined : this.#store.prepare(target);
+  }
+
+  /**
+   * A connection to this target is being opened, or is open: a host with a document of its own is refreshed and not
+   * evicted until the returned function is called. For agents.
+   */
+  retain(target: Target): () => void {
+    return this.#store.retain(target);
+  }
+
+  /**
+   * Reads the provider now, or joins the read that is under way; within a second after a read that brought nothing new it
+   * waits for that second. A store that is being left alone (the breaker is open, access was denied, it has asked for
+   * time) is not read: the outcome is then the last failure, and `status().nextRefreshAt` tells when it is read next.
+   * Never rejects for a failed read.
+   *
+   * @param host - where each host has a document of its own: that host, instead of all that are in use
+   * @throws PinResolverError (`ERR_RESOLVER_CLOSED`)
+   */
+  async refresh(host?: string): Promise<RefreshOutcome> {
+    this.#store.assertOpen();
+    return this.#store.refresh(host);
+  }
+
+  /**
+   * Something changed in the store, says a push bridge: reads now, a second after the last read at the earliest, and once
+   * more where a read was under way already, so that a burst makes two reads. Costs nothing where the revision is in
+   * force, or is known to be refused.
+   *
+   * @param host - where each host has a document of its own: which one; without it those in use are read within seconds
+   */
+  notify(revision?: string, host?: string): void {
+    if (!this.#store.isClosed) this.#store.notify(revision, host);
   }
 
   /** How the resolver stands, as plain data. */
   status(): ResolverStatus {
-    const { snapshot, freshness, health, loop, counters, isClosed } = this.#keeper;
-    const { document, revision, generation, source, provider, location } = snapshot;
-    const { lastError, lastRejected } = health;
-    const expiresAt = freshness.expiresAt(document.expiresAt);
+    const { counters, ...status } = this.#store.status();
     return structuredClone({
       name: this.name,
-      state: health.state(),
-      source,
       mode: this.#settings.mode,
-      provider,
-      ...(location === undefined ? {} : { location }),
-      revision,
-      ...(generation === undefined ? {} : { generation }),
-      ageMs: Math.round(freshness.ageMs()),
-      expiresAt: Number.isFinite(expiresAt) ? expiresAt : null,
-      nextRefreshAt: loop.nextAt ?? null,
-      ...(lastError === undefined ? {} : { lastError }),
-      ...(lastRejected === undefined ? {} : { lastRejected }),
-      quarantined: document.badRows,
-      hosts: [...new Set(document.rows.map((row) => row.pattern))],
+      ...status,
       counters: { ...counters, ...this.#counters },
-      isClosed,
     });
   }
 
@@ -241,13 +242,12 @@ export class PinResolver implements AsyncDisposable {
     if (signal?.aborted === true) return stop;
     this.#events.add('*', listener);
     signal?.addEventListener('abort', stop, { once: true });
-    const { health, freshness, snapshot } = this.#keeper;
+    const { snapshot, present: now } = this.#store;
     const about = { resolver: this.name, at: this.#settings.clock.now(), snapshot };
-    const state = health.state();
     const present =
-      state === 'fresh'
+      now.state === 'fresh'
         ? snapshotEvent('ready', about, {})
-        : snapshotEvent(state, about, { ageMs: Math.round(freshness.ageMs()) });
+        : snapshotEvent(now.state, about, { ageMs: Math.round(now.ageMs) });
     this.#events.call(listener, present);
     return stop;
   }
@@ -257,8 +257,8 @@ export class PinResolver implements AsyncDisposable {
    * `ERR_RESOLVER_CLOSED`. Idempotent.
    */
   async close(): Promise<void> {
-    if (this.#keeper.isClosed) return;
-    this.#keeper.stop();
+    if (this.#store.isClosed) return;
+    this.#store.stop();
     this.#events.emit({ type: 'close', resolver: this.name, at: this.#settings.clock.now() });
     this.#events.clear();
     await closeProviders(this.#settings);

@@ -4,6 +4,7 @@ import { durationText } from '../internal/text.js';
 import { decodeDocument } from '../policy/decode.js';
 import type { PinProvider } from '../provider.js';
 import { adoptDocument } from './adopt.js';
+import { type Moment, momentOf } from './moment.js';
 import type { ResolverSettings } from './options.js';
 import { isOutage } from './outage.js';
 import { readOnce } from './reader.js';
@@ -13,11 +14,13 @@ import { describeSource, type Snapshot, snapshotOf, type SnapshotSource } from '
 /** The first snapshot; `failure` is why it is not the provider's. */
 export interface StartedSnapshot {
   readonly snapshot: Snapshot;
+  /** When the store was asked for what is in the snapshot: age counts from then. */
+  readonly confirmedAt: Moment;
   readonly failure?: PinError;
 }
 
-// With a fallback at hand, a store that fails so often in a row is taken to be away.
-const attemptsBeforeFallback = 3;
+// With something else at hand, a store that fails so often in a row is taken to be away.
+const attemptsBeforeSubstitutes = 3;
 
 /**
  * Reads the first document: repeats what may pass until `startupTimeoutMs`, then falls back where the store could not
@@ -30,32 +33,48 @@ export async function startSnapshot(
   settings: ResolverSettings,
   requiredHosts: RequiredHosts,
 ): Promise<StartedSnapshot> {
-  const { provider, fallback, clock, startupTimeoutMs } = settings;
+  const { provider, clock, startupTimeoutMs, random } = settings;
   const startedAt = clock.monotonic();
   const remainingMs = (): number => startupTimeoutMs - (clock.monotonic() - startedAt);
-  // The fallback is read within the same deadline.
-  const reservedMs = fallback === undefined ? 0 : Math.min(1_000, startupTimeoutMs / 4);
-  const read = (from: PinProvider, source: SnapshotSource, budgetMs: number): Promise<Snapshot> =>
-    readSnapshot(from, source, { settings, requiredHosts, budgetMs });
+  const substitutes = substitutesFor(settings, requiredHosts);
+  // They are read within the same deadline.
+  const reservedMs = substitutes.length === 0 ? 0 : Math.min(1_000, startupTimeoutMs / 4);
   let failure: PinError | undefined;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return { snapshot: await read(provider, 'provider', remainingMs() - reservedMs) };
+      return await readSnapshot(provider, 'provider', {
+        settings,
+        requiredHosts,
+        budgetMs: remainingMs() - reservedMs,
+      });
     } catch (error) {
       if (!(error instanceof PinError)) throw error;
       failure = error;
     }
     if (!isOutage(failure.code)) break;
-    if (fallback !== undefined && attempt >= attemptsBeforeFallback) break;
+    if (substitutes.length > 0 && attempt >= attemptsBeforeSubstitutes) break;
     const asked = failure instanceof PinProviderError ? (failure.retryAfterMs ?? 0) : 0;
-    const pauseMs = Math.max(asked, 200 * 2 ** Math.min(attempt - 1, 4));
+    // Up to a half comes off, so that instances that were deployed together do not come back together.
+    const pauseMs = Math.max(asked, 200 * 2 ** Math.min(attempt - 1, 4) * (1 - 0.5 * random()));
     if (remainingMs() - reservedMs - pauseMs < 50) break;
     await pause(clock, pauseMs);
   }
-  const mayFallBack = isOutage(failure.code) || failure.code === 'ERR_PROVIDER_DENIED';
-  if (fallback === undefined || !mayFallBack) throw explain(failure, settings);
-  const snapshot = await read(fallback, 'fallback', Math.max(remainingMs(), reservedMs));
-  return { snapshot, failure };
+  if (!isOutage(failure.code) && failure.code !== 'ERR_PROVIDER_DENIED') throw failure;
+  for (const substitute of substitutes) {
+    const found = await substitute(Math.max(remainingMs(), reservedMs));
+    if (found !== undefined) return { ...found, failure };
+  }
+  throw explain(failure, settings);
+}
+
+/** What serves while the provider cannot: the first that has pins. One that has none to offer says `undefined`. */
+type Substitute = (budgetMs: number) => Promise<StartedSnapshot | undefined>;
+
+/** In the order of their precedence. */
+function substitutesFor(settings: ResolverSettings, requiredHosts: RequiredHosts): readonly Substitute[] {
+  const { fallback } = settings;
+  if (fallback === undefined) return [];
+  return [(budgetMs) => readSnapshot(fallback, 'fallback', { settings, requiredHosts, budgetMs })];
 }
 
 interface FirstRead {
@@ -68,13 +87,14 @@ async function readSnapshot(
   provider: PinProvider,
   source: SnapshotSource,
   { settings, requiredHosts, budgetMs }: FirstRead,
-): Promise<Snapshot> {
+): Promise<StartedSnapshot> {
   const { clock, readTimeoutMs, maxDocumentBytes } = settings;
   const limits = {
     timeoutMs: Math.max(1, Math.min(readTimeoutMs, budgetMs)),
     signal: new AbortController().signal,
     keepAlive: true,
   };
+  const confirmedAt = momentOf(clock);
   const result = await readOnce(provider, undefined, limits, clock);
   if ('unchanged' in result) {
     throw unexpectedlyUnchanged(provider);
@@ -83,7 +103,8 @@ async function readSnapshot(
   try {
     const decoded = decodeDocument(result.document, { maxDocumentBytes });
     const document = adoptDocument(decoded, undefined, requiredHosts);
-    return snapshotOf(document, revision, { source, provider, fetchedAt: clock.now() });
+    const snapshot = snapshotOf(document, revision, { source, provider, fetchedAt: clock.now() });
+    return { snapshot, confirmedAt };
   } catch (error) {
     // Nobody has seen a document yet, so its error says where it lies.
     const where = describeSource({ provider: provider.name, location: provider.location });

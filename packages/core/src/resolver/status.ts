@@ -1,6 +1,7 @@
 import type { PinError } from '../errors.js';
 import type { BadRow, EnforcementMode } from '../policy/document.js';
 import type { FreshnessState } from './freshness.js';
+import type { BreakerState } from './pace.js';
 import type { SnapshotSource } from './snapshot.js';
 
 /** An error as plain data. */
@@ -73,6 +74,8 @@ export interface ResolverStatus {
   readonly expiresAt: number | null;
   /** When the provider is read next; `null` while a read is under way or the resolver is closed. */
   readonly nextRefreshAt: number | null;
+  /** `open` after five failed reads in a row: only the timer reads then, once each time (`half-open`). */
+  readonly breaker: BreakerState;
   /** Why the last read failed; gone after a good one. */
   readonly lastError?: ErrorSummary;
   readonly lastRejected?: RejectedSummary;

@@ -215,6 +215,7 @@ describe('status()', () => {
       ageMs: 5_000,
       expiresAt: testTime + 3_600_000,
       nextRefreshAt: testTime + 60_000,
+      breaker: 'closed',
       hosts: [host],
       counters: {
         reads: 0,

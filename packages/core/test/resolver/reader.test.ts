@@ -68,7 +68,7 @@ describe('one read', () => {
       if (isEarly) closing.abort();
       const reading = rejectionOf(read(), PinProviderError, 'ERR_PROVIDER_UNAVAILABLE');
       closing.abort();
-      expect((await reading).detail).to.equal('closed');
+      expect((await reading).detail).to.equal('ended');
       expect(provider.requests[0]?.signal.aborted).to.equal(true);
       expect(clock.delays).to.deep.equal([]);
     }

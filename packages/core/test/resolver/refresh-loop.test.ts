@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
-import { type ReadOutcome, RefreshLoop } from '#src/resolver/refresh-loop.js';
+import type { ReadOutcome } from '#src/resolver/pace.js';
+import { RefreshLoop } from '#src/resolver/refresh-loop.js';
 import { testTime } from '../support/chains.js';
 import { FakeClock, settle } from '../support/fake-clock.js';
 
@@ -24,7 +25,7 @@ function startLoop(intervalMs = 60_000): Loop {
     random: 0,
     reads: 0,
     loop: new RefreshLoop<ReadOutcome>(
-      { intervalMs, clock, random: () => state.random },
+      { intervalMs, readTimeoutMs: 3_000, clock, random: () => state.random },
       async () => {
         state.reads += 1;
         return state.answer;
@@ -123,7 +124,7 @@ describe('the refresh loop', () => {
     const clock = new FakeClock(testTime);
     let reads = 0;
     const loop = new RefreshLoop<ReadOutcome>(
-      { intervalMs: 60_000, clock, random: () => 0.999 },
+      { intervalMs: 60_000, readTimeoutMs: 3_000, clock, random: () => 0.999 },
       async () => {
         reads += 1;
         if (reads === 1) throw new RangeError('unforeseen');
@@ -142,28 +143,34 @@ describe('the refresh loop', () => {
     let reads = 0;
     let end: (outcome: ReadOutcome) => void = () => undefined;
     const loop = new RefreshLoop<ReadOutcome>(
-      { intervalMs: 60_000, clock, random: () => 0 },
+      { intervalMs: 60_000, readTimeoutMs: 3_000, clock, random: () => 0 },
       () => {
         reads += 1;
         return new Promise((resolve) => (end = resolve));
       },
       (result) => result,
     );
-    loop.runAnew();
+    loop.schedule(good);
+    loop.push();
+    expect(reads).to.equal(0);
+    await clock.advance(1_000);
     expect(reads).to.equal(1);
-    for (let ask = 0; ask < 5; ask += 1) loop.runAnew();
+    for (let ask = 0; ask < 5; ask += 1) loop.push();
     expect(reads).to.equal(1);
     end(good);
     await settle();
+    expect([reads, loop.nextAt]).to.deep.equal([1, testTime + 2_000]);
+    await clock.advance(1_000);
     expect([reads, loop.nextAt]).to.deep.equal([2, undefined]);
     end(good);
     await settle();
-    expect([reads, loop.nextAt]).to.deep.equal([2, testTime + 60_000]);
-    loop.runAnew();
-    loop.runAnew();
+    expect([reads, loop.nextAt]).to.deep.equal([2, testTime + 62_000]);
+    loop.push();
+    await clock.advance(1_000);
+    loop.push();
     loop.stop();
     end(good);
-    await settle();
+    await clock.advance(600_000);
     expect(reads).to.equal(3);
   });
 
@@ -172,7 +179,7 @@ describe('the refresh loop', () => {
     let reads = 0;
     let end: (outcome: ReadOutcome) => void = () => undefined;
     const loop = new RefreshLoop<ReadOutcome>(
-      { intervalMs: 1_000, clock, random: () => 0 },
+      { intervalMs: 1_000, readTimeoutMs: 3_000, clock, random: () => 0 },
       () => {
         reads += 1;
         return new Promise((resolve) => (end = resolve));
@@ -193,7 +200,7 @@ describe('the refresh loop', () => {
     const clock = new FakeClock(testTime);
     let reads = 0;
     const loop = new RefreshLoop<ReadOutcome>(
-      { intervalMs: 1_000, clock, random: () => 0 },
+      { intervalMs: 1_000, readTimeoutMs: 3_000, clock, random: () => 0 },
       async () => {
         reads += 1;
         if (reads === 1) throw new RangeError('a bug');

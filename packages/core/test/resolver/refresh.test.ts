@@ -4,7 +4,7 @@ import type { PinReadResult } from '#src/provider.js';
 import { checked } from '../support/errors.js';
 import { host, lonePeer, pinOf, testTime } from '../support/chains.js';
 import { settle } from '../support/fake-clock.js';
-import { eventsNamed, onlyEvent, startResolver, typesOf } from '../support/resolvers.js';
+import { eventsNamed, onlyEvent, startResolver, typesOf, refreshLater } from '../support/resolvers.js';
 
 const lone = pinOf('lone');
 const other = 'sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
@@ -39,11 +39,11 @@ describe('a rotation', () => {
   });
 
   it('is none where the store says so, or has the same content under another revision', async () => {
-    const { resolver, provider, events } = await startResolver(document);
+    const { resolver, provider, events, clock } = await startResolver(document);
     provider.answer({ unchanged: true, revision: '1' });
-    expect(await resolver.refresh()).to.deep.equal({ outcome: 'unchanged', revision: '1' });
+    expect(await refreshLater({ resolver, clock })).to.deep.equal({ outcome: 'unchanged', revision: '1' });
     provider.publish(document, '9');
-    expect(await resolver.refresh()).to.deep.equal({ outcome: 'unchanged', revision: '9' });
+    expect(await refreshLater({ resolver, clock })).to.deep.equal({ outcome: 'unchanged', revision: '9' });
     expect(typesOf(events)).to.deep.equal(['ready']);
     expect(resolver.snapshot.revision).to.equal('9');
   });
@@ -76,7 +76,7 @@ describe('a rotation', () => {
   });
 
   it('is not missed where a push comes while an older answer is on its way', async () => {
-    const { resolver, provider } = await startResolver(document);
+    const { resolver, provider, clock } = await startResolver(document);
     let reply: (result: PinReadResult) => void = () => undefined;
     provider.answer(() => new Promise((resolve) => (reply = resolve)));
     const reading = resolver.refresh();
@@ -84,15 +84,17 @@ describe('a rotation', () => {
     resolver.notify('2');
     reply({ unchanged: true, revision: '1' });
     expect((await reading).outcome).to.equal('unchanged');
-    await settle();
+    await clock.advance(1_000);
     expect(resolver.snapshot.revision).to.equal('2');
     expect(provider.reads).to.equal(3);
   });
 
   it('is read once, however many ask', async () => {
-    const { resolver, provider } = await startResolver(document);
+    const { resolver, provider, clock } = await startResolver(document);
     const outcomes = await Promise.all([resolver.refresh(), resolver.refresh(), resolver.refresh()]);
     resolver.notify('x');
+    resolver.notify('y');
+    await clock.advance(1_000);
     expect(provider.reads).to.equal(3);
     expect(new Set(outcomes).size).to.equal(1);
   });
@@ -125,10 +127,10 @@ describe('a document that is refused', () => {
   }
 
   it('is told once for each revision, and again when another one is refused', async () => {
-    const { resolver, provider, events } = await startResolver(document);
+    const { resolver, provider, events, clock } = await startResolver(document);
     for (const revision of ['2', '2', '2', '3']) {
       provider.publish({ 'a b': other }, revision);
-      await resolver.refresh();
+      await refreshLater({ resolver, clock });
     }
     expect(eventsNamed(events, 'documentRejected').map((event) => event.revision)).to.deep.equal(['2', '3']);
     expect(resolver.status()).to.have.nested.property('counters.documentsRejected', 4);
@@ -136,26 +138,26 @@ describe('a document that is refused', () => {
   });
 
   it('is forgotten when a good one comes', async () => {
-    const { resolver, provider, events } = await startResolver(document);
+    const { resolver, provider, events, clock } = await startResolver(document);
     provider.publish('{');
-    await resolver.refresh();
+    await refreshLater({ resolver, clock });
     provider.publish({ [host]: other });
-    await resolver.refresh();
+    await refreshLater({ resolver, clock });
     expect(resolver.status()).not.to.have.property('lastRejected');
     provider.publish('{', '2');
-    await resolver.refresh();
+    await refreshLater({ resolver, clock });
     expect(eventsNamed(events, 'documentRejected')).to.have.length(2);
   });
 
   it('is forgotten when the store holds again what is in force', async () => {
-    const { resolver, provider, events } = await startResolver(document);
+    const { resolver, provider, events, clock } = await startResolver(document);
     provider.publish('{');
-    await resolver.refresh();
+    await refreshLater({ resolver, clock });
     provider.answer({ unchanged: true, revision: '1' });
-    await resolver.refresh();
+    await refreshLater({ resolver, clock });
     expect(resolver.status()).not.to.have.property('lastRejected');
     provider.publish('{', '2');
-    await resolver.refresh();
+    await refreshLater({ resolver, clock });
     expect(eventsNamed(events, 'documentRejected')).to.have.length(2);
   });
 
@@ -206,14 +208,14 @@ describe('a bad row', () => {
   });
 
   it('is told once, not at each read', async () => {
-    const { resolver, provider, events } = await startResolver(document);
+    const { resolver, provider, events, clock } = await startResolver(document);
     for (const revision of ['2', '3']) {
       provider.publish({ [host]: 'nonsense', 'b.test': other }, revision);
-      await resolver.refresh();
+      await refreshLater({ resolver, clock });
     }
     expect(eventsNamed(events, 'rowRejected')).to.have.length(1);
     provider.publish(document);
-    await resolver.refresh();
+    await refreshLater({ resolver, clock });
     expect(resolver.status().quarantined).to.deep.equal([]);
   });
 
@@ -241,7 +243,7 @@ describe('a rollback', () => {
   }
 
   it('is measured by the last document that was taken', async () => {
-    const { resolver, provider } = await startResolver(generation(undefined));
+    const { resolver, provider, clock } = await startResolver(generation(undefined));
     for (const [next, outcome] of [
       [3, 'rotated'],
       [2, 'rejected'],
@@ -249,7 +251,7 @@ describe('a rollback', () => {
       [6, 'rejected'],
     ] as const) {
       provider.publish({ ...generation(next), $expires: `20${50 + next}-01-01` });
-      expect((await resolver.refresh()).outcome, `${next}`).to.equal(outcome);
+      expect((await refreshLater({ resolver, clock })).outcome, `${next}`).to.equal(outcome);
     }
   });
 
@@ -285,27 +287,26 @@ describe('a required host', () => {
 
 describe('a read that fails', () => {
   it('leaves the pins in force, and is told each time', async () => {
-    const { resolver, provider, events } = await startResolver(document);
+    const { resolver, provider, events, clock } = await startResolver(document);
     provider.answer(down);
-    for (let read = 0; read < 2; read += 1) {
-      expect(await resolver.refresh()).to.deep.equal({ outcome: 'failed', error: down });
-    }
+    expect(await resolver.refresh()).to.deep.equal({ outcome: 'failed', error: down });
+    await clock.advance(100);
     expect(eventsNamed(events, 'refreshError').map((event) => event.error)).to.deep.equal([down, down]);
     expect(resolver.checkServerIdentity(host, peer)).to.equal(undefined);
     expect(resolver.status().lastError).to.deep.equal({
       code: down.code,
       message: down.message,
-      at: testTime,
+      at: testTime + 100,
     });
     expect(resolver.status().counters).to.include({ reads: 2, readFailures: 2 });
   });
 
   it('is forgotten after a good one, and that is told', async () => {
-    const { resolver, provider, events } = await startResolver(document);
+    const { resolver, provider, events, clock } = await startResolver(document);
     provider.answer(down);
-    await resolver.refresh();
+    await refreshLater({ resolver, clock });
     provider.publish(document);
-    await resolver.refresh();
+    await refreshLater({ resolver, clock });
     expect(resolver.status()).not.to.have.property('lastError');
     onlyEvent(events, 'recovered');
   });
@@ -336,7 +337,7 @@ describe('a read that fails', () => {
     const { resolver, provider, clock } = await startResolver(document);
     for (const answer of [undefined, null, {}, { unchanged: false, revision: '1' }]) {
       provider.answer(async () => answer as unknown as PinReadResult);
-      expect((await resolver.refresh()).outcome).to.equal('failed');
+      expect((await refreshLater({ resolver, clock })).outcome).to.equal('failed');
     }
     provider.publish({ [host]: other });
     await clock.advance(60_000);
@@ -383,7 +384,7 @@ describe('a late reply', () => {
     await clock.advance(3_000);
     expect((await reading).outcome).to.equal('failed');
     provider.publish({ [host]: other });
-    await resolver.refresh();
+    await clock.advance(1_000);
     reply({ document, revision: 'late' });
     await settle();
     expect(resolver.snapshot.revision).to.equal('2');

@@ -3,7 +3,7 @@ import { PinProviderError } from '#src/errors.js';
 import { host, lonePeer, pinOf, testTime } from '../support/chains.js';
 import { FakeClock, settle } from '../support/fake-clock.js';
 import { TestProvider } from '../support/providers.js';
-import { eventsNamed, startResolver } from '../support/resolvers.js';
+import { eventsNamed, startResolver, refreshLater } from '../support/resolvers.js';
 import { warningsDuring } from '../support/warnings.js';
 
 const lone = pinOf('lone');
@@ -40,10 +40,10 @@ describe('what nobody listens to is said to the process, once:', () => {
 
   it('a document that is refused, for each revision', async () => {
     const codes = await codesOf(async (warnings) => {
-      const { provider, resolver } = await startResolver(document, { warnings });
+      const { provider, resolver, clock } = await startResolver(document, { warnings });
       for (const revision of ['2', '2', '3']) {
         provider.publish('{', revision);
-        await resolver.refresh();
+        await refreshLater({ resolver, clock });
       }
     });
     expect(codes).to.deep.equal(['ERR_DOCUMENT_MALFORMED', 'ERR_DOCUMENT_MALFORMED']);
@@ -91,10 +91,10 @@ describe('what nobody listens to is said to the process, once:', () => {
       const due = Date.parse('2027-04-30T23:59:59.999Z') - 30 * 24 * hour;
       provider.answer({ unchanged: true, revision: '1' });
       clock.freeze(due - testTime - 1);
-      await resolver.refresh();
+      await refreshLater({ resolver, clock });
       clock.freeze(1);
-      await resolver.refresh();
-      await resolver.refresh();
+      await refreshLater({ resolver, clock });
+      await refreshLater({ resolver, clock });
       expect(resolver.checkServerIdentity(host, lonePeer('lone'))).to.equal(undefined);
     });
     expect(codes).to.deep.equal(['PINVAULT_DOCUMENT', 'PINVAULT_DOCUMENT']);
@@ -112,14 +112,14 @@ describe('what nobody listens to is said to the process, once:', () => {
 
   it('a secret that is gone, and access that is denied', async () => {
     const codes = await codesOf(async (warnings) => {
-      const { provider, resolver } = await startResolver(document, { warnings });
+      const { provider, resolver, clock } = await startResolver(document, { warnings });
       for (const code of [
         'ERR_PROVIDER_NOT_FOUND',
         'ERR_PROVIDER_NOT_FOUND',
         'ERR_PROVIDER_DENIED',
       ] as const) {
         provider.answer(new PinProviderError(code, 'no', { provider: 'memory' }));
-        await resolver.refresh();
+        await refreshLater({ resolver, clock });
       }
     });
     expect(codes).to.deep.equal(['ERR_PROVIDER_NOT_FOUND', 'ERR_PROVIDER_DENIED']);
@@ -127,12 +127,12 @@ describe('what nobody listens to is said to the process, once:', () => {
 
   it('again after it was over', async () => {
     const codes = await codesOf(async (warnings) => {
-      const { provider, resolver } = await startResolver(document, { warnings });
+      const { provider, resolver, clock } = await startResolver(document, { warnings });
       for (let outage = 0; outage < 2; outage += 1) {
         provider.answer(new PinProviderError('ERR_PROVIDER_DENIED', 'no', { provider: 'memory' }));
-        await resolver.refresh();
+        await refreshLater({ resolver, clock });
         provider.publish(document);
-        await resolver.refresh();
+        await clock.advance(120_000);
       }
     });
     expect(codes).to.deep.equal(['ERR_PROVIDER_DENIED', 'ERR_PROVIDER_DENIED']);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { PinEvent, PinEventName, PinEvents } from '#src/resolver/events.js';
+import type { RefreshOutcome } from '#src/resolver/keeper.js';
 import type { ResolverOptions } from '#src/resolver/options.js';
 import { PinResolver } from '#src/resolver/resolver.js';
 import { testTime } from './chains.js';
@@ -30,6 +31,16 @@ export async function startResolver(
     ...options,
   });
   return { resolver, provider, clock, events };
+}
+
+/** Asks for a read, and lets the second pass that it may have to wait. */
+export async function refreshLater({
+  resolver,
+  clock,
+}: Pick<Started, 'resolver' | 'clock'>): Promise<RefreshOutcome> {
+  const asked = resolver.refresh();
+  await clock.advance(1_000);
+  return asked;
 }
 
 /** The events of one name, in their order. */

@@ -27,14 +27,22 @@ export class HostJudgement {
   readonly #settings: ResolverSettings;
   readonly #keeper: HostKeeper;
   readonly #links = new LinkCache();
-  readonly #ready = new LRUCache<string, { snapshot: Snapshot; readonly judgement: Judgement }>({ max: maxReady });
+  readonly #ready = new LRUCache<string, { snapshot: Snapshot; readonly judgement: Judgement }>({
+    max: maxReady,
+  });
   readonly #nothing: Snapshot;
 
   constructor(settings: ResolverSettings, keeper: HostKeeper) {
     this.#settings = settings;
     this.#keeper = keeper;
     const provider = settings.provider.name;
-    this.#nothing = Object.freeze({ document: noRows, revision: 'none', source: 'provider', provider, fetchedAt: 0 });
+    this.#nothing = Object.freeze({
+      document: noRows,
+      revision: 'none',
+      source: 'provider',
+      provider,
+      fetchedAt: 0,
+    });
   }
 
   lookup(target: Target): Lookup {

@@ -5,15 +5,14 @@ import { durationText } from '../../internal/text.js';
 import type { PinDocument } from '../../policy/document.js';
 import { compareDocuments } from '../adopt.js';
 import { type NewsContext, tellReviews, tellRows, tellSameGeneration } from '../document-news.js';
-import { type PinEventHub, snapshotEvent } from '../events.js';
+import { snapshotEvent } from '../events.js';
 import { Freshness } from '../freshness.js';
 import { elapsedMs, type Moment, momentOf } from '../moment.js';
-import type { ResolverSettings } from '../options.js';
 import { isOutage } from '../outage.js';
+import type { StoreContext } from '../pin-store.js';
 import { unusableAnswer } from '../read-document.js';
 import { RequiredHosts } from '../required-hosts.js';
 import { describeSource, snapshotOf } from '../snapshot.js';
-import type { Warnings } from '../warnings.js';
 import { HostHealth } from './host-health.js';
 import { HostPins } from './host-pins.js';
 import { HostReads } from './host-reads.js';
@@ -22,13 +21,6 @@ import { HostWarnings } from './host-warnings.js';
 import { notLoaded } from './not-loaded.js';
 import { RefreshRounds } from './refresh-rounds.js';
 import { isOver, type Trouble, troubleAfter, type TroubleTiming } from './trouble.js';
-
-/** Where a keeper of hosts tells what happens. */
-export interface HostKeeperContext {
-  readonly settings: ResolverSettings;
-  readonly events: PinEventHub;
-  readonly warnings: Warnings;
-}
 
 /** A host is in use for so many intervals after the last check or request. */
 const intervalsInUse = 2;
@@ -49,7 +41,7 @@ export class HostKeeper {
   readonly rounds: RefreshRounds;
   readonly reads: HostReads;
   readonly health: HostHealth;
-  readonly #context: HostKeeperContext;
+  readonly #context: StoreContext;
   readonly #warnings: HostWarnings;
   readonly #closing = new AbortController();
   readonly #absences = new LRUCache<string, Trouble>({ max: maxAbsences });
@@ -57,8 +49,9 @@ export class HostKeeper {
   readonly #timing: TroubleTiming;
   // What was confirmed before is old: somebody has said that something has changed.
   #pushedAt: Moment | undefined;
+  #changes = 0;
 
-  constructor(context: HostKeeperContext) {
+  constructor(context: StoreContext) {
     const { settings, events, warnings } = context;
     const { name, clock, refreshIntervalMs, maxHosts, random, requiredHosts } = settings;
     this.#context = context;
@@ -85,6 +78,11 @@ export class HostKeeper {
     return [...this.#required.keys()];
   }
 
+  /** How often other pins were put in force. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   get isClosed(): boolean {
     return this.#closing.signal.aborted;
   }
@@ -102,17 +100,17 @@ export class HostKeeper {
   /** @throws PinResolverError (`ERR_RESOLVER_CLOSED`) */
   assertOpen(): void {
     if (!this.isClosed) return;
-    throw new PinResolverError('ERR_RESOLVER_CLOSED', `the resolver "${this.#context.settings.name}" was closed`);
+    throw new PinResolverError(
+      'ERR_RESOLVER_CLOSED',
+      `the resolver "${this.#context.settings.name}" was closed`,
+    );
   }
 
   /** @throws PinError where the host's pins are not there, or may not be used any more */
   assertUsable(host: string): void {
     this.assertOpen();
     const pins = this.shelf.peek(host);
-    if (pins === undefined) {
-      const { provider } = this.#context.settings;
-      throw notLoaded(host, provider, this.#absences.peek(host)?.error);
-    }
+    if (pins === undefined) throw this.whyNot(host);
     if (!pins.isExpired()) return;
     const because = pins.trouble === undefined ? '' : `; last error: ${pins.trouble.error.message}`;
     const age = durationText(pins.freshness.ageMs());
@@ -120,6 +118,11 @@ export class HostKeeper {
       'ERR_RESOLVER_EXPIRED',
       `the pins from ${describeSource(pins.snapshot)} were confirmed ${age} ago, past their limit${because}`,
     );
+  }
+
+  /** Why a host is not loaded. */
+  whyNot(host: string): PinError {
+    return notLoaded(host, this.#context.settings.provider, this.#absences.peek(host)?.error);
   }
 
   /** The pins of a host, for a check or a request: it is in use from now on. */
@@ -152,7 +155,10 @@ export class HostKeeper {
     const pins = this.use(host);
     if (this.#mustRead(host, pins)) {
       const { readTimeoutMs } = this.#context.settings;
-      await this.#within(pins === undefined ? readTimeoutMs : Math.min(freshWaitMs, readTimeoutMs), this.load(host));
+      await this.#within(
+        pins === undefined ? readTimeoutMs : Math.min(freshWaitMs, readTimeoutMs),
+        this.load(host),
+      );
     }
     this.assertUsable(host);
   }
@@ -180,7 +186,8 @@ export class HostKeeper {
     }
     this.#pushedAt = momentOf(clock);
     this.#absences.clear();
-    for (const pins of [...this.rounds.hosts()]) this.rounds.retry(pins, random() * Math.min(refreshIntervalMs, 5_000));
+    for (const pins of [...this.rounds.hosts()])
+      this.rounds.retry(pins, random() * Math.min(refreshIntervalMs, 5_000));
   }
 
   /** Ends refresh and whatever read is under way. */
@@ -204,7 +211,8 @@ export class HostKeeper {
   #isOverdue({ freshness, slot }: HostPins): boolean {
     const { clock, refreshIntervalMs } = this.#context.settings;
     const ageMs = freshness.ageMs();
-    if (this.#pushedAt !== undefined && slot === undefined && ageMs > elapsedMs(this.#pushedAt, clock)) return true;
+    if (this.#pushedAt !== undefined && slot === undefined && ageMs > elapsedMs(this.#pushedAt, clock))
+      return true;
     return slot === undefined ? ageMs > refreshIntervalMs : freshness.isOld();
   }
 
@@ -256,7 +264,12 @@ export class HostKeeper {
           else if (current.slot !== undefined) this.#comeBack(current);
           return current;
         default:
-          this.#refused(host, current, answer.error, answer.outcome === 'rejected' ? answer.revision : undefined);
+          this.#refused(
+            host,
+            current,
+            answer.error,
+            answer.outcome === 'rejected' ? answer.revision : undefined,
+          );
           return current;
       }
     } catch (error) {
@@ -283,6 +296,7 @@ export class HostKeeper {
       current ??
       new HostPins(host, snapshot, new Freshness(clock, staleAfterMs, maxStaleMs), clock.monotonic());
     pins.snapshot = snapshot;
+    this.#changes += 1;
     pins.generationFloor = document.generation;
     this.#absences.delete(host);
     this.#confirm(pins, askedAt);
@@ -333,7 +347,10 @@ export class HostKeeper {
     isPassing: boolean,
   ): void {
     const previous = this.troubleOf(host);
-    const trouble = troubleAfter(error, revision, this.#timing, { previous, isLoaded: current !== undefined });
+    const trouble = troubleAfter(error, revision, this.#timing, {
+      previous,
+      isLoaded: current !== undefined,
+    });
     if (current === undefined) {
       this.#absences.set(host, isPassing ? { ...trouble, forMs: 0 } : trouble);
       return;
@@ -353,7 +370,13 @@ export class HostKeeper {
 
   #news(host: string): NewsContext {
     const { settings, events } = this.#context;
-    return { resolver: settings.name, host, clock: settings.clock, events, warnings: this.#warnings.of(host) };
+    return {
+      resolver: settings.name,
+      host,
+      clock: settings.clock,
+      events,
+      warnings: this.#warnings.of(host),
+    };
   }
 
   async #within(limitMs: number, read: Promise<unknown>): Promise<void> {

@@ -110,5 +110,8 @@ export class HostReads {
 
 function turnedAway(provider: string): { readonly outcome: 'turned-away'; readonly error: PinError } {
   const text = 'too many hosts wait to be read: the store was not asked';
-  return { outcome: 'turned-away', error: new PinProviderError('ERR_PROVIDER_THROTTLED', text, { provider, detail: 'busy' }) };
+  return {
+    outcome: 'turned-away',
+    error: new PinProviderError('ERR_PROVIDER_THROTTLED', text, { provider, detail: 'busy' }),
+  };
 }

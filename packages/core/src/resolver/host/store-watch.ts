@@ -13,6 +13,7 @@ export class StoreWatch {
   #pause: { readonly since: Moment; readonly forMs: number } | undefined;
   #probe: Moment | undefined;
   #lastError: PinError | undefined;
+  #lastErrorAt = 0;
   #recoveries = 0;
 
   constructor(intervalMs: number, clock: Clock, random: () => number) {
@@ -23,6 +24,11 @@ export class StoreWatch {
   /** Why the last read failed; gone after an answer. */
   get lastError(): PinError | undefined {
     return this.#lastError;
+  }
+
+  /** When (epoch ms). */
+  get lastErrorAt(): number {
+    return this.#lastErrorAt;
   }
 
   /** How often it has come back: what was remembered of an outage before the last time counts no more. */
@@ -66,6 +72,7 @@ export class StoreWatch {
   /** A read that began at `startedAt` found it away. */
   away(error: PinError, startedAt: Moment): void {
     this.#lastError = error;
+    this.#lastErrorAt = this.#clock.now();
     if (this.#probe === startedAt) this.#probe = undefined;
     // Reads that were under way together fail together: that is one failure.
     if (this.#pause !== undefined && startedAt.monotonic <= this.#pause.since.monotonic) return;

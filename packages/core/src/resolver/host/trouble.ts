@@ -43,7 +43,9 @@ export function troubleAfter(
   const isAway = hasFailed && isOutage(error.code);
   const isDenied = hasFailed && error.code === 'ERR_PROVIDER_DENIED';
   const retryAfterMs = error instanceof PinProviderError ? error.retryAfterMs : undefined;
-  const forMs = pace.delayAfterMs(isAway || isDenied ? { failed: true, isDenied, retryAfterMs } : { failed: false });
+  const forMs = pace.delayAfterMs(
+    isAway || isDenied ? { failed: true, isDenied, retryAfterMs } : { failed: false },
+  );
   return {
     error,
     revision,

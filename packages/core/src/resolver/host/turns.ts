@@ -40,8 +40,7 @@ export class Turns {
 
   /** Resolves with whether the caller may read: if so, it calls {@link done} afterwards. */
   take(): Promise<boolean> {
-    if (this.#isClosed || this.#waiting.size >= this.#limits.waiting)
-      return Promise.resolve(false);
+    if (this.#isClosed || this.#waiting.size >= this.#limits.waiting) return Promise.resolve(false);
     return new Promise((answer) => {
       this.#waiting.add({ since: this.#clock.monotonic(), answer });
       this.#admit();
