@@ -30,7 +30,9 @@ export interface PinSource {
 /** Whether a value can serve as the pins of an agent. */
 export function isPinSource(value: unknown): value is PinSource {
   if (typeof value !== 'object' || value === null) return false;
-  const { verify, judge, on, off, prepare, retain, recheck } = value as Partial<Record<keyof PinSource, unknown>>;
+  const { verify, judge, on, off, prepare, retain, recheck } = value as Partial<
+    Record<keyof PinSource, unknown>
+  >;
   return (
     [verify, judge, on, off].every((method) => typeof method === 'function') &&
     [prepare, retain, recheck].every((method) => method === undefined || typeof method === 'function')
