@@ -43,7 +43,7 @@ export class HostKeeper {
   readonly health: HostHealth;
   readonly #context: StoreContext;
   readonly #warnings: HostWarnings;
-  readonly #closing = new AbortController();
+  #isClosed = false;
   readonly #absences = new LRUCache<string, Trouble>({ max: maxAbsences });
   readonly #required: ReadonlyMap<string, RequiredHosts>;
   readonly #timing: TroubleTiming;
@@ -57,7 +57,7 @@ export class HostKeeper {
     this.#context = context;
     this.#warnings = new HostWarnings(warnings);
     this.shelf = new HostShelf(maxHosts, (host, current) => this.#load(host, current));
-    this.reads = new HostReads(settings, this.#closing.signal);
+    this.reads = new HostReads(settings);
     const timing = { intervalMs: refreshIntervalMs, clock, random };
     this.#timing = { ...timing, store: this.reads.store };
     this.rounds = new RefreshRounds(
@@ -84,7 +84,7 @@ export class HostKeeper {
   }
 
   get isClosed(): boolean {
-    return this.#closing.signal.aborted;
+    return this.#isClosed;
   }
 
   /** Hosts that were found to have no usable pins lately, and why. */
@@ -192,7 +192,7 @@ export class HostKeeper {
 
   /** Ends refresh and whatever read is under way. */
   stop(): void {
-    this.#closing.abort();
+    this.#isClosed = true;
     this.reads.close();
     this.rounds.stop();
     this.health.stop();

@@ -34,16 +34,15 @@ export type HostAnswer = DocumentAnswer | { readonly outcome: 'turned-away'; rea
 export class HostReads {
   readonly store: StoreWatch;
   readonly #settings: ResolverSettings;
-  readonly #signal: AbortSignal;
+  // One for each read, so that no signal gathers listeners.
+  readonly #underWay = new Set<AbortController>();
   readonly #first: Turns;
   readonly #refreshes: Turns;
   #count = 0;
 
-  /** @param signal - aborted when the resolver closes */
-  constructor(settings: ResolverSettings, signal: AbortSignal) {
+  constructor(settings: ResolverSettings) {
     const { clock, refreshIntervalMs, random, readTimeoutMs } = settings;
     this.#settings = settings;
-    this.#signal = signal;
     this.store = new StoreWatch(refreshIntervalMs, clock, random);
     this.#first = new Turns(
       { concurrent: concurrentFirstReads, waiting: waitingFirstReads, waitMs: readTimeoutMs },
@@ -86,7 +85,9 @@ export class HostReads {
     }
   }
 
+  /** Ends what is under way, and turns away who waits. */
   close(): void {
+    for (const ending of this.#underWay) ending.abort();
     this.#first.close();
     this.#refreshes.close();
   }
@@ -95,8 +96,11 @@ export class HostReads {
     const { provider, clock, readTimeoutMs, maxDocumentBytes } = this.#settings;
     this.#count += 1;
     const startedAt = this.store.begin();
-    const limits = { timeoutMs: readTimeoutMs, signal: this.#signal, keepAlive: this.isStarting, host };
+    const ending = new AbortController();
+    this.#underWay.add(ending);
+    const limits = { timeoutMs: readTimeoutMs, signal: ending.signal, keepAlive: this.isStarting, host };
     const answer = await readDocument({ provider, limits, clock, maxDocumentBytes, requiredHosts }, inForce);
+    this.#underWay.delete(ending);
     if (answer.outcome === 'failed' && isOutage(answer.error.code)) this.store.away(answer.error, startedAt);
     else this.store.answered();
     return answer;

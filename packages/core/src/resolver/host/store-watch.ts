@@ -80,9 +80,4 @@ export class StoreWatch {
     const forMs = this.#pace.delayAfterMs({ failed: true, retryAfterMs });
     this.#pause = { since: momentOf(this.#clock), forMs };
   }
-
-  /** A read that had begun was given up without an answer. */
-  abandoned(startedAt: Moment): void {
-    if (this.#probe === startedAt) this.#probe = undefined;
-  }
 }
