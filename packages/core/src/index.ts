@@ -10,6 +10,7 @@ export type { BreakerState } from './resolver/pace.js';
 export type { FreshnessState } from './resolver/freshness.js';
 export type { Snapshot, SnapshotSource } from './resolver/snapshot.js';
 export type { DocumentChange } from './resolver/adopt.js';
+export type { RefreshMessage, RotateMessage, VerdictMessage } from './observe/channels.js';
 export { decodeDocument } from './policy/decode.js';
 export type {
   BadRow,

@@ -1,7 +1,15 @@
 import { EventEmitter, once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { expect } from 'chai';
+import { PinProviderError } from '@pinvault/core';
 import { type Answer, codeOf, host, PinnedService, StandingClock } from './support/pinned-service.js';
+
+/** Else the agent would have the pins confirmed after such a leap of the clock. */
+function takeStoreAway({ provider }: PinnedService): void {
+  provider.read = async () => {
+    throw new PinProviderError('ERR_PROVIDER_UNAVAILABLE', 'no', { provider: 'static' });
+  };
+}
 
 describe('a connection that PinnedAgent takes from its pool', () => {
   let service: PinnedService;
@@ -31,6 +39,7 @@ describe('a connection that PinnedAgent takes from its pool', () => {
     service = await PinnedService.start({ pins: { clock, maxStaleMs: 60_000 } });
     await service.get();
     const bytes = service.server.applicationBytes;
+    takeStoreAway(service);
     clock.move(60_001);
     expect(codeOf(await service.get())).to.equal('ERR_RESOLVER_EXPIRED');
     expect(service.server.applicationBytes).to.equal(bytes);
@@ -76,6 +85,7 @@ describe('a connection that PinnedAgent takes from its pool', () => {
     service.agent.getName = () => 'one pool';
     const [sockets] = Object.values(service.agent.freeSockets);
     Object.assign(service.agent.freeSockets, { 'one pool': sockets });
+    takeStoreAway(service);
     clock.move(60_001);
     expect('error' in (await service.get())).to.equal(true);
     expect(service.server.applicationBytes).to.equal(bytes);

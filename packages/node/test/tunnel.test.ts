@@ -51,6 +51,13 @@ const hasProxyEnv = major > 24 || (major === 24 && minor >= 5) || (major === 22 
       expect(service.server.applicationBytes).to.equal(bytes);
     });
 
+    it('is dug once more where a refresh cures the mismatch', async () => {
+      service.server.use([service.newLeaf]);
+      service.provider.update({ [host]: service.newLeaf.pin });
+      expect(await service.get()).to.deep.equal({ status: 200, text: 'ok' });
+      expect([tunnels, service.server.requests]).to.deep.equal([2, 1]);
+    });
+
     it('drops an idle tunnel whose pin was removed, and keeps one that matches', async () => {
       await service.get();
       await service.rotate({ [host]: `${service.oldLeaf.pin} ${service.newLeaf.pin}` });

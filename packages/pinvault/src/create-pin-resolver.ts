@@ -27,6 +27,7 @@ const knownOptions: Record<keyof CreatePinResolverOptions, true> = {
   maxStaleMs: true,
   onExpired: true,
   startupTimeoutMs: true,
+  failedStartDelayMs: true,
   readTimeoutMs: true,
   maxDocumentBytes: true,
   maxHosts: true,
@@ -60,14 +61,20 @@ export async function createPinResolver(
       throw invalidOption(name, `is unknown; known are ${Object.keys(knownOptions).join(', ')}`);
   }
   const { provider: providerChoice, vault, file, env, fallback: fallbackChoice, ...given } = options;
-  const resolverOptions = { ...resolverOptionsOf(environment), ...withoutUndefined(given) };
+  const resolverOptions: ResolverOptions = {
+    ...resolverOptionsOf(environment),
+    ...withoutUndefined(given),
+  };
   const fallback = await chooseFallback(fallbackChoice, environment, resolverOptions);
   const provider = await chooseProvider(
     { provider: providerChoice, vault, file, env },
     environment,
     given.maxDocumentBytes,
   );
-  return PinResolver.create(provider, { ...resolverOptions, fallback });
+  // A document of the machine's own costs nobody anything, and is being mended by who reads the error.
+  const isLocal = provider instanceof Object && ['env', 'file'].includes(provider.name);
+  const failedStartDelayMs = resolverOptions.failedStartDelayMs ?? (isLocal ? 0 : 2_000);
+  return PinResolver.create(provider, { ...resolverOptions, failedStartDelayMs, fallback });
 }
 
 /** An option that is passed as `undefined` was not given: it must not hide what the environment says. */

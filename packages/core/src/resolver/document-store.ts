@@ -69,6 +69,22 @@ class DocumentStore implements PinStore {
     return this.#judgement.judge(evidence);
   }
 
+  evidenceOf(refusal: Error): Evidence | undefined {
+    return this.#judgement.evidenceOf(refusal);
+  }
+
+  snapshotFor(): Snapshot {
+    return this.#keeper.snapshot;
+  }
+
+  readAfterMismatch(): Promise<unknown> | undefined {
+    return this.#keeper.readAfterMismatch();
+  }
+
+  async waitFor(read: Promise<unknown>): Promise<void> {
+    await this.#keeper.waitFor(read);
+  }
+
   async ready(): Promise<void> {
     this.#keeper.assertUsable();
   }

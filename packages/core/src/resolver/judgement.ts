@@ -81,6 +81,8 @@ export class Judgement {
   readonly #context: JudgementContext;
   readonly #links: LinkCache;
   readonly #remembered = new WeakMap<Evidence, Decision & { readonly epoch: number }>();
+  // Beside the error and not in it: what a caller logs holds no certificate.
+  readonly #refused = new WeakMap<Error, Evidence>();
   // Under `allow`, a row that was deleted or mistyped must not unpin its host: patterns that ever covered something.
   readonly #everCovered = new HostPatternMap<true>();
   #snapshot: Snapshot;
@@ -139,7 +141,17 @@ export class Judgement {
       throw unreadable(host, target.port, error);
     }
     // Not remembered yet: most connections of most clients are never judged again.
-    return this.#judgeNow(evidence, this.#context.clock.now()).verdict;
+    try {
+      return this.#judgeNow(evidence, this.#context.clock.now()).verdict;
+    } catch (error) {
+      if (error instanceof Error) this.#refused.set(error, evidence);
+      throw error;
+    }
+  }
+
+  /** The evidence that was refused with this error, in the handshake itself. */
+  evidenceOf(refusal: Error): Evidence | undefined {
+    return this.#refused.get(refusal);
   }
 
   /** The same question under the pins in force now. @throws PinError */

@@ -1,15 +1,18 @@
 import { PinDocumentError, PinError, PinProviderError, PinResolverError } from '../errors.js';
 import { durationText } from '../internal/text.js';
+import { sha256Hex } from '../pin/spki.js';
 import { decodeDocument } from '../policy/decode.js';
 import type { PinDocument, RevokedPin } from '../policy/document.js';
 import type { PinReadResult } from '../provider.js';
+import { publish } from '../observe/channels.js';
 import { adoptDocument, compareDocuments, refuseEnded, refuseRollback } from './adopt.js';
 import type { ClockTimer } from '../internal/clock.js';
 import { type NewsContext, tellReviews, tellRows, tellSameGeneration } from './document-news.js';
 import { type PinEventHub, snapshotEvent } from './events.js';
 import { Freshness } from './freshness.js';
 import { Health } from './health.js';
-import { type Moment, momentOf } from './moment.js';
+import { MismatchBudget } from './mismatch.js';
+import { elapsedMs, type Moment, momentOf } from './moment.js';
 import type { ResolverSettings } from './options.js';
 import { isOutage } from './outage.js';
 import type { ReadOutcome } from './pace.js';
@@ -21,13 +24,21 @@ import { describeSource, type Snapshot, snapshotOf } from './snapshot.js';
 import { type StartedSnapshot, unexpectedlyUnchanged } from './start.js';
 import type { Warnings } from './warnings.js';
 
-/** Longest wait for pins that a suspended process has to confirm. */
+/** Longest wait of a request for a read. */
 const freshWaitMs = 2_000;
 
 /** What came of one read. */
 export type RefreshOutcome =
   | { readonly outcome: 'unchanged' | 'rotated'; readonly revision: string }
   | { readonly outcome: 'rejected' | 'failed'; readonly error: PinError };
+
+/** A document that need be neither sent nor decoded again. */
+interface RefusedDocument {
+  readonly revision: string;
+  readonly error: PinDocumentError;
+  /** Of its content: a revision that a store gives twice must not keep a good document out. */
+  readonly digest: string | undefined;
+}
 
 /** Where a keeper tells what happens. */
 export interface KeeperContext {
@@ -47,9 +58,11 @@ export class PinKeeper {
   readonly counters = { reads: 0, readFailures: 0, documentsRejected: 0, rotations: 0 };
   readonly #context: KeeperContext;
   readonly #closing = new AbortController();
+  readonly #mismatchBudget: MismatchBudget;
   #snapshot: Snapshot;
   #generationFloor: number | undefined;
   #isFallingBack = false;
+  #refused: RefusedDocument | undefined;
   #lastFailure: PinError | undefined;
   #waking: Promise<void> | undefined;
 
@@ -61,6 +74,7 @@ export class PinKeeper {
     this.#snapshot = snapshot;
     this.#generationFloor = snapshot.source === 'provider' ? snapshot.generation : undefined;
     this.freshness = new Freshness(clock, 2 * refreshIntervalMs + readTimeoutMs, maxStaleMs, confirmedAt);
+    this.#mismatchBudget = new MismatchBudget(clock, random);
     const { freshness } = this;
     this.health = new Health({
       resolver: name,
@@ -73,7 +87,7 @@ export class PinKeeper {
     });
     this.loop = new RefreshLoop(
       { intervalMs: refreshIntervalMs, readTimeoutMs, clock, random },
-      (signal) => this.#readAndAdopt(signal),
+      (signal) => this.#readAndTell(signal),
       (result) =>
         result.outcome === 'failed'
           ? failedRead(result.error)
@@ -152,10 +166,15 @@ export class PinKeeper {
     if (this.freshness.ageMs() <= this.#context.settings.refreshIntervalMs) return undefined;
     const read = this.loop.wake();
     if (read === undefined) return undefined;
-    this.#waking = this.#atMost(freshWaitMs, read).then(() => {
+    this.#waking = this.waitFor(read).then(() => {
       this.#waking = undefined;
     });
     return this.#waking;
+  }
+
+  /** A handshake was refused, or would have been: a read that may bring what it lacked, where one is to be had now. */
+  readAfterMismatch(): Promise<RefreshOutcome> | undefined {
+    return this.loop.askIfWell(() => this.#mismatchBudget.take());
   }
 
   /** For a caller who asks: as {@link prepare}, and for a read that is under way anyhow. */
@@ -164,7 +183,7 @@ export class PinKeeper {
     if (waking !== undefined) return waking;
     if (this.freshness.ageMs() <= this.#context.settings.refreshIntervalMs) return undefined;
     const read = this.loop.askIfWell(() => true);
-    return read === undefined ? undefined : this.#atMost(freshWaitMs, read);
+    return read === undefined ? undefined : this.waitFor(read);
   }
 
   /** Whether a store that holds this revision has nothing new to say. */
@@ -172,11 +191,11 @@ export class PinKeeper {
     return revision === this.#snapshot.revision || revision === this.health.lastRejected?.revision;
   }
 
-  /** Waits for a read, but not for ever. */
-  async #atMost(limitMs: number, read: Promise<unknown>): Promise<void> {
+  /** Waits for a read, 2 s at most. */
+  async waitFor(read: Promise<unknown>): Promise<void> {
     let timer: ClockTimer | undefined;
     const waited = new Promise<void>((resolve) => {
-      timer = this.#context.settings.clock.after(limitMs, resolve, true);
+      timer = this.#context.settings.clock.after(freshWaitMs, resolve, true);
     });
     await Promise.race([read, waited]).catch(() => undefined);
     timer?.cancel();
@@ -188,13 +207,29 @@ export class PinKeeper {
     return { outcome: 'failed', error: this.#lastFailure ?? unusableAnswer('the provider', undefined) };
   }
 
-  async #readAndAdopt(signal: AbortSignal): Promise<RefreshOutcome> {
+  async #readAndTell(signal: AbortSignal): Promise<RefreshOutcome> {
+    const { name, clock } = this.#context.settings;
+    const askedAt = momentOf(clock);
+    const result = await this.#readAndAdopt(signal, askedAt);
+    publish('refresh', () => ({
+      resolver: name,
+      at: clock.now(),
+      durationMs: Math.round(elapsedMs(askedAt, clock)),
+      outcome: result.outcome,
+      revision: this.#snapshot.revision,
+      ...('error' in result ? { code: result.error.code } : {}),
+    }));
+    return result;
+  }
+
+  async #readAndAdopt(signal: AbortSignal, askedAt: Moment): Promise<RefreshOutcome> {
     const { settings, requiredHosts } = this.#context;
     const { provider, readTimeoutMs, clock, maxDocumentBytes } = settings;
     this.counters.reads += 1;
-    const known = this.#snapshot.source === 'provider' ? this.#snapshot.revision : undefined;
+    const refused = this.#refusedBefore();
+    const inForce = this.#snapshot.source === 'provider' ? this.#snapshot.revision : undefined;
+    const known = refused?.revision ?? inForce;
     const limits = { timeoutMs: readTimeoutMs, signal, keepAlive: false };
-    const askedAt = momentOf(clock);
     let result: PinReadResult;
     try {
       result = await readOnce(provider, known, limits, clock);
@@ -209,11 +244,21 @@ export class PinKeeper {
         : this.#failed(error as PinError);
     }
     if ('unchanged' in result) {
+      // The store holds what was refused: that confirms nothing.
+      if (refused !== undefined && result.revision !== inForce)
+        return this.#rejected(refused.error, refused.revision);
+      this.#refused = undefined;
       this.health.confirmed(askedAt);
       tellReviews(this.#snapshot, this.#news());
       return { outcome: 'unchanged', revision: this.#snapshot.revision };
     }
     const { revision } = result;
+    if (
+      refused?.revision === revision &&
+      refused.digest !== undefined &&
+      refused.digest === digestOf(result.document)
+    )
+      return this.#rejected(refused.error, revision);
     try {
       const next = decodeDocument(result.document, { maxDocumentBytes });
       refuseRollback(next, this.#generationFloor);
@@ -222,10 +267,16 @@ export class PinKeeper {
       const hasRotated = this.#adopt(document, revision, askedAt);
       return { outcome: hasRotated ? 'rotated' : 'unchanged', revision };
     } catch (error) {
-      return error instanceof PinDocumentError
-        ? this.#rejected(error, revision)
-        : this.#failed(unusableAnswer(provider.name, error));
+      if (!(error instanceof PinDocumentError)) return this.#failed(unusableAnswer(provider.name, error));
+      this.#refused = { revision, error, digest: digestOf(result.document) };
+      return this.#rejected(error, revision);
     }
+  }
+
+  /** What the store held last, where that was refused. Once the pins in force are over, it is looked at again. */
+  #refusedBefore(): RefusedDocument | undefined {
+    if (this.health.state() === 'expired') this.#refused = undefined;
+    return this.#refused;
   }
 
   #rejected(error: PinDocumentError, revision: string): RefreshOutcome {
@@ -241,6 +292,7 @@ export class PinKeeper {
     const previous = this.#snapshot;
     const change = compareDocuments(previous.document, document);
     const isSame = change === undefined && revision === previous.revision;
+    this.#refused = undefined;
     this.#snapshot = snapshotOf(document, revision, {
       source,
       provider: source === 'provider' ? settings.provider : (settings.fallback ?? settings.provider),
@@ -252,7 +304,9 @@ export class PinKeeper {
     if (askedAt !== 'fallback') this.health.confirmed(askedAt);
     if (change !== undefined) {
       this.counters.rotations += 1;
-      events.emit(snapshotEvent('rotate', this.#about(), { ...change, previousRevision: previous.revision }));
+      const rotation = { ...change, previousRevision: previous.revision };
+      publish('rotate', () => ({ resolver: settings.name, at: settings.clock.now(), revision, ...rotation }));
+      events.emit(snapshotEvent('rotate', this.#about(), rotation));
     }
     tellRows(this.#snapshot, previous.document, this.#news());
     tellReviews(this.#snapshot, this.#news());
@@ -316,6 +370,15 @@ export class PinKeeper {
   #about(): { readonly resolver: string; readonly at: number; readonly snapshot: Snapshot } {
     const { name, clock } = this.#context.settings;
     return { resolver: name, at: clock.now(), snapshot: this.#snapshot };
+  }
+}
+
+function digestOf(document: string | Uint8Array | object): string | undefined {
+  try {
+    const isText = typeof document === 'string' || document instanceof Uint8Array;
+    return sha256Hex(isText ? document : JSON.stringify(document));
+  } catch {
+    return undefined;
   }
 }
 

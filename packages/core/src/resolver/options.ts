@@ -37,6 +37,12 @@ export interface ResolverOptions {
   readonly onExpired?: 'reject' | 'fallback' | undefined;
   /** The start succeeds or fails within this time. @defaultValue 8 000 */
   readonly startupTimeoutMs?: number | undefined;
+  /**
+   * A start that fails by what the store said, or by its silence, takes so long at least, less up to a half by chance: a
+   * process that is restarted whenever it ends must not hammer the store. A wrong configuration fails at once.
+   * @defaultValue 0; `createPinResolver`: 2 000 where the pins come over a network
+   */
+  readonly failedStartDelayMs?: number | undefined;
   /** One read takes no longer. @defaultValue 3 000 */
   readonly readTimeoutMs?: number | undefined;
   /** @defaultValue 1 MiB */
@@ -70,6 +76,7 @@ export interface ResolverSettings {
   readonly maxStaleMs: number;
   readonly onExpired: 'reject' | 'fallback';
   readonly startupTimeoutMs: number;
+  readonly failedStartDelayMs: number;
   readonly readTimeoutMs: number;
   readonly maxDocumentBytes: number;
   readonly maxHosts: number;
@@ -105,6 +112,7 @@ export function readSettings(provider: PinProvider, options: ResolverOptions): R
     maxStaleMs: duration('maxStaleMs', options.maxStaleMs, 7 * day, { min: 1, infinite: true }),
     onExpired: oneOf('onExpired', options.onExpired, ['reject', 'fallback'], 'reject'),
     startupTimeoutMs: duration('startupTimeoutMs', options.startupTimeoutMs, 8_000, { min: 1 }),
+    failedStartDelayMs: duration('failedStartDelayMs', options.failedStartDelayMs, 0, { min: 0 }),
     readTimeoutMs: duration('readTimeoutMs', options.readTimeoutMs, 3_000, { min: 1 }),
     maxDocumentBytes: duration('maxDocumentBytes', options.maxDocumentBytes, defaultMaxDocumentBytes, {
       min: 1,

@@ -42,6 +42,14 @@ export interface PinStore {
   lookup(target: Target): Lookup;
   verify(target: Target, certificate: NodeCertificate): Verdict;
   judge(evidence: Evidence): Verdict;
+  /** The evidence of a handshake that was refused with this error. */
+  evidenceOf(refusal: Error): Evidence | undefined;
+  /** What decides about a host (normalised) now. */
+  snapshotFor(host: string): Snapshot | undefined;
+  /** A handshake with the host was refused: a read that may bring what it lacked, where one is to be had now. */
+  readAfterMismatch(host: string): Promise<unknown> | undefined;
+  /** Waits for a read, 2 s at most. */
+  waitFor(read: Promise<unknown>): Promise<void>;
   ready(host: string | undefined): Promise<void>;
   ensureFresh(host: string | undefined): Promise<void>;
   prepare(target: Target): Promise<void> | undefined;

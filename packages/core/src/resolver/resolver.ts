@@ -1,6 +1,7 @@
 import { PinError } from '../errors.js';
 import { foreignErrorLabel } from '../internal/foreign-error.js';
 import type { ClockTimer } from '../internal/clock.js';
+import { publish, type VerdictMessage } from '../observe/channels.js';
 import type { Target } from '../policy/host.js';
 import type { PinProvider } from '../provider.js';
 import type { NodeCertificate } from '../verify/certificate.js';
@@ -8,9 +9,12 @@ import type { Evidence } from '../verify/evidence.js';
 import { createServerIdentityCheck, type ServerIdentityCheck } from './check.js';
 import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } from './events.js';
 import { startDocumentStore } from './document-store.js';
+import { holdBackFailure } from './failed-start.js';
 import { startHostStore } from './host/host-store.js';
 import { assertPort, hostName, type Lookup, readTarget, type Verdict } from './judgement.js';
 import type { RefreshOutcome } from './keeper.js';
+import { isCurable } from './mismatch.js';
+import { momentOf } from './moment.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
 import type { PinStore } from './pin-store.js';
 import type { Snapshot } from './snapshot.js';
@@ -38,6 +42,10 @@ export class PinResolver implements AsyncDisposable {
   readonly #settings: ResolverSettings;
   readonly #events: PinEventHub;
   readonly #store: PinStore;
+  readonly #refusals = new WeakMap<
+    Error,
+    { readonly snapshot: Snapshot | undefined; readonly read: Promise<unknown> | undefined }
+  >();
   readonly #counters = { matches: 0, mismatches: 0, reported: 0, unpinned: 0 };
 
   private constructor(store: PinStore, settings: ResolverSettings, events: PinEventHub) {
@@ -64,6 +72,7 @@ export class PinResolver implements AsyncDisposable {
       warnings.say('PINVAULT_LISTENER', label, `an event listener failed with ${label}`);
     });
     if (settings.onEvent !== undefined) events.add('*', settings.onEvent);
+    const startedAt = momentOf(settings.clock);
     const start = provider.scope === 'host' ? startHostStore : startDocumentStore;
     try {
       const { store, begin } = await start({ settings, events, warnings });
@@ -73,6 +82,7 @@ export class PinResolver implements AsyncDisposable {
     } catch (error) {
       // Not waited for: what hangs in there must not keep the failure to itself.
       void closeProviders(settings);
+      await holdBackFailure(error, startedAt, settings);
       throw error;
     }
   }
@@ -107,7 +117,9 @@ export class PinResolver implements AsyncDisposable {
       verdict = this.#store.verify(target, certificate);
     } catch (error) {
       this.#counters.mismatches += 1;
+      this.#publishVerdict(target, 'refused', error);
       if (PinError.isPinError(error)) this.#tellMismatch(hostName(target.host), error, true);
+      this.#refreshAfter(error, hostName(target.host));
       throw error;
     }
     if (verdict.outcome === 'match') this.#counters.matches += 1;
@@ -115,8 +127,29 @@ export class PinResolver implements AsyncDisposable {
     else {
       this.#counters.reported += 1;
       this.#tellMismatch(verdict.host, verdict.error, false);
+      this.#refreshAfter(verdict.error, verdict.host);
     }
+    this.#publishVerdict(
+      verdict,
+      verdict.outcome,
+      verdict.outcome === 'reported' ? verdict.error : undefined,
+    );
     return verdict;
+  }
+
+  /**
+   * Whether the pins in force, once the read has ended that a refused handshake has started or joined, accept the very
+   * chain that was refused with this error: an agent may then dial once more. `undefined` where no read is to be had, so
+   * that nobody waits in vain: reads fail, or mismatches have had theirs in the last 10 to 30 s. Waits 2 s at most, never
+   * rejects. The handshake itself stays refused.
+   */
+  recheck(refusal: Error): Promise<boolean> | undefined {
+    const refused = this.#refusals.get(refusal);
+    const evidence = this.#store.evidenceOf(refusal);
+    if (refused === undefined || evidence === undefined || this.#store.isClosed) return undefined;
+    const { read, snapshot } = refused;
+    if (read === undefined && snapshot === this.#store.snapshotFor(evidence.host)) return undefined;
+    return this.#acceptsAfter(read ?? Promise.resolve(), evidence);
   }
 
   /** The same question about a connection that was verified earlier, under the pins in force now. @throws PinError */
@@ -266,6 +299,34 @@ export class PinResolver implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** The pins that a mismatch lacks may be in the store already. */
+  #refreshAfter(error: unknown, host: string): void {
+    if (!isCurable(error) || this.#store.isClosed) return;
+    const snapshot = this.#store.snapshotFor(host);
+    this.#refusals.set(error, { snapshot, read: this.#store.readAfterMismatch(host) });
+  }
+
+  async #acceptsAfter(read: Promise<unknown>, evidence: Evidence): Promise<boolean> {
+    await this.#store.waitFor(read);
+    try {
+      this.#store.judge(evidence);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #publishVerdict(target: Target, outcome: VerdictMessage['outcome'], error: unknown): void {
+    publish('verdict', () => ({
+      resolver: this.name,
+      at: this.#settings.clock.now(),
+      host: hostName(target.host),
+      port: target.port,
+      outcome,
+      ...(error instanceof Error && 'code' in error ? { code: String(error.code) } : {}),
+    }));
   }
 
   #tellMismatch(host: string, error: PinError, enforced: boolean): void {

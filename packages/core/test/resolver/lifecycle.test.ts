@@ -218,7 +218,8 @@ describe('status()', () => {
       breaker: 'closed',
       hosts: [host],
       counters: {
-        reads: 0,
+        // That of the mismatch.
+        reads: 1,
         readFailures: 0,
         documentsRejected: 0,
         rotations: 0,

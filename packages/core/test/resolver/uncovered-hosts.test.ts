@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { PinMismatchError } from '#src/errors.js';
 import { checked, thrownBy } from '../support/errors.js';
 import { host, lonePeer, pinOf } from '../support/chains.js';
-import { onlyEvent, startResolver } from '../support/resolvers.js';
+import { settle } from '../support/fake-clock.js';
+import { onlyEvent, startResolver, refreshLater } from '../support/resolvers.js';
 
 const lone = pinOf('lone');
 const peer = lonePeer('lone');
@@ -42,7 +43,7 @@ describe('an uncovered host', () => {
       ['a row with a port, where the port is not known', { [`${host}:443`]: lone }, undefined],
     ] as const) {
       it(`that was ever covered, by ${title}, stays refused under ${uncoveredHosts} until a row says none`, async () => {
-        const { resolver, provider } = await startResolver(
+        const { resolver, provider, clock } = await startResolver(
           { ...before, 'b.other': lone },
           { uncoveredHosts },
         );
@@ -50,8 +51,9 @@ describe('an uncovered host', () => {
         await resolver.refresh();
         const error = refusal(() => resolver.verify({ host, port }, peer), 'ERR_PIN_HOST_UNCOVERED');
         expect(error.message).to.contain('any more').and.to.contain('none');
+        await settle();
         provider.publish({ 'b.other': lone, [host]: 'none' });
-        await resolver.refresh();
+        await refreshLater({ resolver, clock });
         expect(resolver.verify({ host, port }, peer).outcome).to.equal('unpinned');
       });
     }

@@ -4,7 +4,7 @@ import type { RefreshOutcome } from '#src/resolver/keeper.js';
 import type { ResolverOptions } from '#src/resolver/options.js';
 import { PinResolver } from '#src/resolver/resolver.js';
 import { testTime } from './chains.js';
-import { FakeClock } from './fake-clock.js';
+import { FakeClock, settle } from './fake-clock.js';
 import { TestProvider } from './providers.js';
 
 /** A resolver over a store in memory, with a clock that stands still. */
@@ -57,9 +57,13 @@ export function typesOf(events: readonly PinEvent[]): PinEventName[] {
 
 /** Whether the promise of a start has been decided, without waiting for it. */
 export async function isPending(promise: Promise<unknown>): Promise<boolean> {
-  const pending = Symbol('pending');
-  const first = await Promise.race([promise.catch(() => undefined), Promise.resolve(pending)]);
-  return first === pending;
+  let isDecided = false;
+  const decide = (): void => {
+    isDecided = true;
+  };
+  promise.then(decide, decide);
+  await settle();
+  return !isDecided;
 }
 
 /** Exactly one event of the name. */

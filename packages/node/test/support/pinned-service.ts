@@ -58,7 +58,11 @@ export class PinnedService {
     const newLeaf = await root.issue({ subject: host, hosts: [host] });
     const server = await startTlsServer({ chain: [oldLeaf], ...options.server });
     const provider = createStaticProvider({ [host]: oldLeaf.pin });
-    const pins = await PinResolver.create(provider, { warnings: false, ...options.pins });
+    const pins = await PinResolver.create(provider, {
+      warnings: false,
+      clock: machineClock(),
+      ...options.pins,
+    });
     const agent = new PinnedAgent(pins, { ca: root.pem, lookup: loopbackLookup, ...options.agent });
     return new PinnedService({ root, oldLeaf, newLeaf, server, provider, pins, agent });
   }
@@ -105,6 +109,19 @@ export async function request(options: https.RequestOptions, body?: string | Buf
 /** The code of the error that an answer is; `undefined` for a response. */
 export function codeOf(answer: Answer): string | undefined {
   return 'error' in answer ? (answer.error as NodeJS.ErrnoException).code : undefined;
+}
+
+/** The machine's time, as a clock of one's own: what mismatches may read is counted for each clock, over all tests. */
+function machineClock(): Clock {
+  return {
+    now: () => Date.now(),
+    monotonic: () => performance.now(),
+    after(delayMs, callback, keepAlive = false) {
+      const timer = setTimeout(callback, delayMs);
+      if (!keepAlive) timer.unref();
+      return { cancel: () => clearTimeout(timer) };
+    },
+  };
 }
 
 /** A clock that stands until it is moved; its timers never fire. */

@@ -30,6 +30,8 @@ export class HostJudgement {
   readonly #ready = new LRUCache<string, { snapshot: Snapshot; readonly judgement: Judgement }>({
     max: maxReady,
   });
+  // Judgements come and go.
+  readonly #refused = new WeakMap<Error, Evidence>();
   readonly #nothing: Snapshot;
 
   constructor(settings: ResolverSettings, keeper: HostKeeper) {
@@ -57,7 +59,19 @@ export class HostJudgement {
     const pins = this.#keeper.use(host);
     // A client that only has its TLS options tries again, and finds the pins then.
     this.#keeper.loadInBackground(host);
-    return this.#under(host, pins?.snapshot).verify(target, certificate);
+    const judgement = this.#under(host, pins?.snapshot);
+    try {
+      return judgement.verify(target, certificate);
+    } catch (error) {
+      const evidence = error instanceof Error ? judgement.evidenceOf(error) : undefined;
+      if (evidence !== undefined) this.#refused.set(error as Error, evidence);
+      throw error;
+    }
+  }
+
+  /** The evidence of a handshake that was refused with this error. */
+  evidenceOf(refusal: Error): Evidence | undefined {
+    return this.#refused.get(refusal);
   }
 
   judge(evidence: Evidence): Verdict {

@@ -3,10 +3,12 @@ import { PinDocumentError, type PinError, PinResolverError } from '../../errors.
 import type { ClockTimer } from '../../internal/clock.js';
 import { durationText } from '../../internal/text.js';
 import type { PinDocument } from '../../policy/document.js';
+import { publish } from '../../observe/channels.js';
 import { compareDocuments } from '../adopt.js';
 import { type NewsContext, tellReviews, tellRows, tellSameGeneration } from '../document-news.js';
 import { snapshotEvent } from '../events.js';
 import { Freshness } from '../freshness.js';
+import { MismatchBudget } from '../mismatch.js';
 import { elapsedMs, type Moment, momentOf } from '../moment.js';
 import { isOutage } from '../outage.js';
 import type { StoreContext } from '../pin-store.js';
@@ -45,6 +47,7 @@ export class HostKeeper {
   readonly #warnings: HostWarnings;
   #isClosed = false;
   readonly #absences = new LRUCache<string, Trouble>({ max: maxAbsences });
+  readonly #mismatchBudgets = new LRUCache<string, MismatchBudget>({ max: maxAbsences });
   readonly #required: ReadonlyMap<string, RequiredHosts>;
   readonly #timing: TroubleTiming;
   // What was confirmed before is old: somebody has said that something has changed.
@@ -155,7 +158,7 @@ export class HostKeeper {
     const pins = this.use(host);
     if (this.#mustRead(host, pins)) {
       const { readTimeoutMs } = this.#context.settings;
-      await this.#within(
+      await this.within(
         pins === undefined ? readTimeoutMs : Math.min(freshWaitMs, readTimeoutMs),
         this.load(host),
       );
@@ -188,6 +191,17 @@ export class HostKeeper {
     this.#absences.clear();
     for (const pins of [...this.rounds.hosts()])
       this.rounds.retry(pins, random() * Math.min(refreshIntervalMs, 5_000));
+  }
+
+  /** A handshake was refused: one read of the host, where mismatches have a read left and reads do not fail. */
+  readAfterMismatch(host: string): Promise<unknown> | undefined {
+    const pins = this.shelf.peek(host);
+    if (pins === undefined || pins.trouble !== undefined || this.reads.store.lastError !== undefined)
+      return undefined;
+    const { clock, random } = this.#context.settings;
+    const budget = this.#mismatchBudgets.get(host) ?? new MismatchBudget(clock, random);
+    this.#mismatchBudgets.set(host, budget);
+    return budget.take() ? this.load(host) : undefined;
   }
 
   /** Ends refresh and whatever read is under way. */
@@ -304,8 +318,10 @@ export class HostKeeper {
     if (change !== undefined && previous !== undefined) {
       tellSameGeneration(snapshot, previous, news);
       this.counters.rotations += 1;
+      const rotation = { ...change, previousRevision: previous.revision };
+      publish('rotate', () => ({ resolver: settings.name, at: clock.now(), host, revision, ...rotation }));
       const about = { resolver: settings.name, at: clock.now(), snapshot, host };
-      events.emit(snapshotEvent('rotate', about, { ...change, previousRevision: previous.revision }));
+      events.emit(snapshotEvent('rotate', about, rotation));
     }
     tellRows(snapshot, previous?.document, news);
     return pins;
@@ -379,7 +395,8 @@ export class HostKeeper {
     };
   }
 
-  async #within(limitMs: number, read: Promise<unknown>): Promise<void> {
+  /** Waits for a read, but not for ever; the process is held meanwhile. */
+  async within(limitMs: number, read: Promise<unknown>): Promise<void> {
     let timer: ClockTimer | undefined;
     const waited = new Promise<void>((resolve) => {
       timer = this.#context.settings.clock.after(limitMs, resolve, true);

@@ -1,4 +1,3 @@
-import type { ClockTimer } from '../../internal/clock.js';
 import type { Target } from '../../policy/host.js';
 import type { NodeCertificate } from '../../verify/certificate.js';
 import type { Evidence } from '../../verify/evidence.js';
@@ -14,7 +13,7 @@ import type { HostPins } from './host-pins.js';
 import { loadRequiredHosts } from './host-start.js';
 import { statusOf } from './host-status.js';
 
-/** Longest wait of `ensureFresh()` for all hosts in use. */
+/** Longest wait for a read that somebody hopes for. */
 const freshWaitMs = 2_000;
 
 /** Loads the required hosts. @throws PinError where one of them cannot be had within `startupTimeoutMs` */
@@ -90,6 +89,22 @@ class HostStore implements PinStore {
     return this.#judgement.judge(evidence);
   }
 
+  evidenceOf(refusal: Error): Evidence | undefined {
+    return this.#judgement.evidenceOf(refusal);
+  }
+
+  snapshotFor(host: string): Snapshot | undefined {
+    return this.#keeper.shelf.peek(host)?.snapshot;
+  }
+
+  readAfterMismatch(host: string): Promise<unknown> | undefined {
+    return this.#keeper.readAfterMismatch(host);
+  }
+
+  async waitFor(read: Promise<unknown>): Promise<void> {
+    await this.#keeper.within(freshWaitMs, read);
+  }
+
   async ready(host: string | undefined): Promise<void> {
     if (host === undefined) this.#keeper.assertOpen();
     else await this.#keeper.ready(readTarget(host).host);
@@ -97,15 +112,10 @@ class HostStore implements PinStore {
 
   async ensureFresh(host: string | undefined): Promise<void> {
     if (host !== undefined) return this.ready(host);
-    const { clock, refreshIntervalMs } = this.#context.settings;
+    const { refreshIntervalMs } = this.#context.settings;
     const old = [...this.#keeper.rounds.hosts()].filter((pins) => pins.freshness.ageMs() > refreshIntervalMs);
     if (old.length === 0) return undefined;
-    let timer: ClockTimer | undefined;
-    const waited = new Promise<void>((resolve) => {
-      timer = clock.after(freshWaitMs, resolve, true);
-    });
-    await Promise.race([Promise.all(old.map((pins) => this.#keeper.load(pins.host))), waited]);
-    timer?.cancel();
+    await this.waitFor(Promise.all(old.map((pins) => this.#keeper.load(pins.host))));
     return undefined;
   }
 
