@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import {
   createRootCa,
@@ -51,7 +52,7 @@ describeWithOpenBao('one secret per host in a real vault', function () {
 
   const ask = async (host: string, options: https.RequestOptions = {}): Promise<number | undefined> => {
     const request = https.get({ host, port: server.port, agent, ...options });
-    const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
     response.resume();
     await once(response, 'end');
     return response.statusCode;

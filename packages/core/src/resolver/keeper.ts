@@ -1,4 +1,4 @@
-import { PinDocumentError, PinError, PinProviderError, PinResolverError } from '../errors.js';
+import { PinDocumentError, PinError, type PinProviderError, PinResolverError } from '../errors.js';
 import { durationText } from '../internal/text.js';
 import { sha256Hex } from '../pin/spki.js';
 import { decodeDocument } from '../policy/decode.js';

@@ -92,20 +92,20 @@ describe('the options of a resolver', () => {
   }
 
   it('of one document per host name how many are kept, and take no fallback', () => {
-    const provider = {
+    const perHost = {
       name: 'vault',
       scope: 'host' as const,
       read: async () => ({ document: {}, revision: '1' }),
     };
-    expect(readSettings(provider, {}).maxHosts).to.equal(10_000);
+    expect(readSettings(perHost, {}).maxHosts).to.equal(10_000);
     for (const maxHosts of [0, -1, 1.5, NaN, Infinity, '7'])
       expectInvalidOption(
-        mistakeIn(() => readSettings(provider, { maxHosts } as never)),
+        mistakeIn(() => readSettings(perHost, { maxHosts } as never)),
         'maxHosts',
       );
-    const fallback = { name: 'env', read: provider.read };
+    const fallback = { name: 'env', read: perHost.read };
     expectInvalidOption(
-      mistakeIn(() => readSettings(provider, { fallback })),
+      mistakeIn(() => readSettings(perHost, { fallback })),
       'fallback',
     );
   });

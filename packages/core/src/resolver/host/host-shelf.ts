@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { HostPins } from './host-pins.js';
 
 /** Loads that are under way for hosts that are not on the shelf, at most. */
-export const maxLoading = 4_096;
+const maxLoading = 4_096;
 
 /**
  * The hosts that are loaded: the `maxHosts` used last, and those with live connections, which are never evicted.

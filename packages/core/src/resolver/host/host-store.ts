@@ -124,7 +124,7 @@ class HostStore implements PinStore {
       return this.#keeper.prepare(readHost(target));
     } catch (error) {
       // A text that is no host: the request ends with what the check would say.
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

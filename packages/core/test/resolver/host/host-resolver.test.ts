@@ -158,7 +158,7 @@ describe('the refresh of hosts', () => {
     const before = store.asked.length;
     const waiting = Array.from({ length: 5 }, () => pins.prepare({ host, port: 443 }));
     expect(waiting.every((promise) => promise !== undefined)).to.equal(true);
-    await Promise.all(waiting);
+    await Promise.all(waiting.map(async (promise) => promise));
     expect(store.asked.length).to.equal(before + 1);
     expect(pins.checkServerIdentity(host, peer)).to.have.property('code', 'ERR_PIN_MISMATCH');
   });
