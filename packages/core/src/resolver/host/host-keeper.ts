@@ -3,19 +3,15 @@ import { PinDocumentError, type PinError, PinResolverError } from '../../errors.
 import type { ClockTimer } from '../../internal/clock.js';
 import { durationText } from '../../internal/text.js';
 import type { PinDocument } from '../../policy/document.js';
-import { publish } from '../../observe/channels.js';
-import { compareDocuments } from '../adopt.js';
-import { type NewsContext, tellReviews, tellRows, tellSameGeneration } from '../document-news.js';
-import { snapshotEvent } from '../events.js';
 import { Freshness } from '../freshness.js';
 import { MismatchBudget } from '../mismatch.js';
 import { elapsedMs, type Moment, momentOf } from '../moment.js';
-import { isOutage } from '../outage.js';
 import type { StoreContext } from '../pin-store.js';
 import { unusableAnswer } from '../read-document.js';
 import { RequiredHosts } from '../required-hosts.js';
 import { describeSource, snapshotOf } from '../snapshot.js';
 import { HostHealth } from './host-health.js';
+import { HostNews } from './host-news.js';
 import { HostPins } from './host-pins.js';
 import { HostReads } from './host-reads.js';
 import { HostShelf } from './host-shelf.js';
@@ -44,7 +40,7 @@ export class HostKeeper {
   readonly reads: HostReads;
   readonly health: HostHealth;
   readonly #context: StoreContext;
-  readonly #warnings: HostWarnings;
+  readonly #news: HostNews;
   #isClosed = false;
   readonly #absences = new LRUCache<string, Trouble>({ max: maxAbsences });
   readonly #mismatchBudgets = new LRUCache<string, MismatchBudget>({ max: maxAbsences });
@@ -58,7 +54,8 @@ export class HostKeeper {
     const { settings, events, warnings } = context;
     const { name, clock, refreshIntervalMs, maxHosts, random, requiredHosts } = settings;
     this.#context = context;
-    this.#warnings = new HostWarnings(warnings);
+    const hostWarnings = new HostWarnings(warnings);
+    this.#news = new HostNews(context, hostWarnings);
     this.shelf = new HostShelf(maxHosts, (host, current) => this.#load(host, current));
     this.reads = new HostReads(settings);
     const timing = { intervalMs: refreshIntervalMs, clock, random };
@@ -69,7 +66,7 @@ export class HostKeeper {
       () => this.health.tell(),
     );
     const inUseCount = (): number => this.rounds.size;
-    this.health = new HostHealth({ resolver: name, clock, events, warnings: this.#warnings, inUseCount });
+    this.health = new HostHealth({ resolver: name, clock, events, warnings: hostWarnings, inUseCount });
     const hosts = new Set(requiredHosts.map((target) => target.host));
     this.#required = new Map(
       [...hosts].map((host) => [host, new RequiredHosts(requiredHosts.filter((each) => each.host === host))]),
@@ -298,12 +295,10 @@ export class HostKeeper {
     { document, revision }: { readonly document: PinDocument; readonly revision: string },
     askedAt: Moment,
   ): HostPins {
-    const { settings, events } = this.#context;
+    const { settings } = this.#context;
     const { provider, clock, refreshIntervalMs, readTimeoutMs, maxStaleMs } = settings;
     const previous = current?.snapshot;
-    const change = previous === undefined ? undefined : compareDocuments(previous.document, document);
-    const isSame = previous !== undefined && change === undefined && revision === previous.revision;
-    const fetchedAt = isSame ? previous.fetchedAt : clock.now();
+    const fetchedAt = previous?.revision === revision ? previous.fetchedAt : clock.now();
     const snapshot = snapshotOf(document, revision, { source: 'provider', provider, fetchedAt, host });
     const staleAfterMs = 2 * refreshIntervalMs + readTimeoutMs;
     const pins =
@@ -314,16 +309,7 @@ export class HostKeeper {
     pins.generationFloor = document.generation;
     this.#absences.delete(host);
     this.#confirm(pins, askedAt);
-    const news = this.#news(host);
-    if (change !== undefined && previous !== undefined) {
-      tellSameGeneration(snapshot, previous, news);
-      this.counters.rotations += 1;
-      const rotation = { ...change, previousRevision: previous.revision };
-      publish('rotate', () => ({ resolver: settings.name, at: clock.now(), host, revision, ...rotation }));
-      const about = { resolver: settings.name, at: clock.now(), snapshot, host };
-      events.emit(snapshotEvent('rotate', about, rotation));
-    }
-    tellRows(snapshot, previous?.document, news);
+    if (this.#news.adopted(host, snapshot, previous)) this.counters.rotations += 1;
     return pins;
   }
 
@@ -332,27 +318,15 @@ export class HostKeeper {
     pins.trouble = undefined;
     if (pins.slot !== undefined) this.rounds.again(pins);
     this.health.forget(pins);
-    tellReviews(pins.snapshot, this.#news(pins.host));
+    this.#news.confirmed(pins.host, pins.snapshot);
   }
 
   #refused(host: string, current: HostPins | undefined, error: PinError, revision: string | undefined): void {
-    const { events, settings } = this.#context;
     const previous = this.troubleOf(host);
     this.#note(host, current, error, revision, false);
-    const about = { resolver: settings.name, at: settings.clock.now(), host };
-    const kept = current === undefined ? 'the host has no pins' : 'its last good pins stay in force';
-    if (error instanceof PinDocumentError) {
-      this.counters.documentsRejected += 1;
-      const isKnown = previous?.revision === revision && previous?.error.message === error.message;
-      if (isKnown) return;
-      const text = `revision ${revision ?? 'unknown'} was refused, ${kept}: ${error.message}`;
-      this.#warnings.of(host).say(error.code, `${revision ?? ''} ${error.message}`, text);
-      events.emit({ type: 'documentRejected', ...about, revision: revision ?? 'unknown', error });
-      return;
-    }
-    this.counters.readFailures += 1;
-    if (!isOutage(error.code)) this.#warnings.of(host).say(error.code, '', `${error.message}; ${kept}`);
-    events.emit({ type: 'refreshError', ...about, error });
+    if (error instanceof PinDocumentError) this.counters.documentsRejected += 1;
+    else this.counters.readFailures += 1;
+    this.#news.refused(host, error, revision ?? 'unknown', previous, current !== undefined);
   }
 
   #note(
@@ -382,17 +356,6 @@ export class HostKeeper {
     const spread = refreshIntervalMs * Math.min(1, this.rounds.size / 64);
     this.rounds.retry(pins, this.reads.store.pausedForMs + random() * spread);
     this.health.watch(pins);
-  }
-
-  #news(host: string): NewsContext {
-    const { settings, events } = this.#context;
-    return {
-      resolver: settings.name,
-      host,
-      clock: settings.clock,
-      events,
-      warnings: this.#warnings.of(host),
-    };
   }
 
   /** Waits for a read, but not for ever; the process is held meanwhile. */
