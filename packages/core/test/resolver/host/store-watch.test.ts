@@ -17,6 +17,7 @@ describe('a store that all hosts read', () => {
 
   /** So many reads that are under way together, and fail. */
   async function fail(count: number): Promise<void> {
+    await clock.advance(1);
     const moments = Array.from({ length: count }, () => store.begin());
     await clock.advance(10);
     for (const moment of moments) store.away(down, moment);
