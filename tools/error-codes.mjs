@@ -31,8 +31,8 @@ export const errorCodes = [
         'a pin is `sha256/` and 44 characters of base64',
       ],
       ERR_PIN_CHAIN_UNVERIFIED: [
-        'the certificates that Node showed cannot be read, or prove no path to the pinned CA',
-        'pin the leaf, or mend the server’s chain',
+        'the certificates that Node showed cannot be read, or prove no path to the pinned CA, or none up to a root',
+        'the message names the link; pin the leaf, or let the server send each issuer right after what it signed',
       ],
       ERR_PIN_INSECURE_SCHEME: ['plain `http:` to a host that has pins', 'use https, or `none`'],
     },

@@ -7,7 +7,7 @@ export async function openBaoEnvironment() {
   await step('OpenBao', async () => {
     const { path, reason } = await findOpenBao();
     environment = path ? { PINVAULT_OPENBAO: path } : { PINVAULT_OPENBAO_MISSING: reason };
-    return path ?? `not available, its tests are skipped: ${reason}`;
+    return path ?? `not available: ${reason}`;
   });
   return environment;
 }

@@ -10,10 +10,12 @@ import { build, install } from './workspace.mjs';
 
 const unitTests = 'packages/*/dist-test/**/*.test.js';
 const endToEndTests = 'test/dist-test/**/*.test.js';
+// What Node itself does differs there: pools, sessions, tunnels.
+const enforcementTests = 'packages/node/dist-test/**/*.test.js';
 
 /**
- * `--nodes=all` adds the end-to-end tests on every supported Node. Everything else goes to mocha; file names among it
- * replace the default ones.
+ * `--nodes=all` adds the end-to-end tests and those of `packages/node` on every supported Node. Everything else goes to
+ * mocha; file names among it replace the default ones.
  */
 export async function runTests(args) {
   const onAllNodes = args.includes('--nodes=all');
@@ -31,7 +33,8 @@ export async function runTests(args) {
   const options = { totalsFile, env };
   try {
     const problems = [await run('the tests', withFiles(forMocha, [unitTests, endToEndTests]), options)];
-    if (onAllNodes) problems.push(...(await runMatrix(withFiles(forMocha, [endToEndTests]), options)));
+    if (onAllNodes)
+      problems.push(...(await runMatrix(withFiles(forMocha, [endToEndTests, enforcementTests]), options)));
     for (const problem of problems.filter(Boolean)) process.stderr.write(`${problem}\n`);
     const runs = await readTotals(totalsFile);
     if (!givenFile) process.stdout.write(`${formatTotals(sumTotals(runs))}\n`);
@@ -44,7 +47,7 @@ export async function runTests(args) {
 async function runMatrix(args, options) {
   const problems = [];
   for (const version of nodeVersions) {
-    const title = `the end-to-end tests on Node ${version}`;
+    const title = `the end-to-end and enforcement tests on Node ${version}`;
     if (version === process.versions.node) {
       process.stdout.write(`${title} were part of the run above\n`);
       continue;

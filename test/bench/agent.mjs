@@ -36,6 +36,8 @@ const pins = {
     judged += 1;
     return resolver.judge(evidence);
   },
+  prepare: (target) => resolver.prepare(target),
+  recheck: (refusal) => resolver.recheck(refusal),
   on: (name, listener) => resolver.on(name, listener),
   off: (name, listener) => resolver.off(name, listener),
 };

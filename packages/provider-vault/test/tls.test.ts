@@ -71,6 +71,13 @@ describe('the TLS of a vault', () => {
     await isRefused({ ca: root.pem }, 'DEPTH_ZERO_SELF_SIGNED_CERT', 'VAULT_CACERT');
   });
 
+  it('is verified anew in each read: no session is resumed', async () => {
+    const provider = createVaultProvider(optionsWith({ ca: root.pem }));
+    for (let read = 0; read < 3; read += 1) await provider.read({ signal: new AbortController().signal });
+    expect([vault.connections, vault.resumed]).to.deep.equal([3, 0]);
+    await provider.close?.();
+  });
+
   it('is trusted under the CA of the options, alone or among others', async () => {
     await isRead({ ca: root.pem });
     await isRead({ ca: [(await createRootCa()).pem, Buffer.from(root.pem)] });

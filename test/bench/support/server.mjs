@@ -17,5 +17,10 @@ process.send({
   host: 'api.example.test',
   port: server.port,
   ca: root.pem,
-  pins: { leaf: leaf.pin, root: `ca:${root.pin}`, wrong: `leaf:${intermediate.pin}` },
+  pins: {
+    leaf: leaf.pin,
+    intermediate: `ca:${intermediate.pin}`,
+    root: `ca:${root.pin}`,
+    wrong: `leaf:${intermediate.pin}`,
+  },
 });

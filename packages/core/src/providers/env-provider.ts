@@ -27,7 +27,8 @@ function readVariable(
   env: Readonly<Record<string, string | undefined>>,
   variable: string,
 ): string | Uint8Array {
-  const inline = env[variable] ?? '';
+  // Blank counts as unset, too: a template may have left a space.
+  const inline = env[variable]?.trim() === '' ? '' : (env[variable] ?? '');
   const encoded = (env[`${variable}_B64`] ?? '').replaceAll(/\s/gu, '');
   if (inline !== '' && encoded !== '') {
     throw new PinProviderError(

@@ -8,7 +8,7 @@ import { HostPatternMap } from '../policy/host-pattern.js';
 import { type Governing, type PinRule, Policy } from '../policy/policy.js';
 import { DerError } from '../pin/der.js';
 import type { NodeCertificate } from '../verify/certificate.js';
-import { Evidence } from '../verify/evidence.js';
+import { type Evidence, EvidenceCache } from '../verify/evidence.js';
 import { checkHostName } from '../verify/host-name.js';
 import { LinkCache } from '../verify/link.js';
 import { findRevoked, matchPins } from '../verify/verifier.js';
@@ -62,8 +62,8 @@ export interface JudgementContext {
   readonly mode: EnforcementMode;
   readonly uncoveredHosts: UncoveredHosts;
   readonly clock: Clock;
-  /** Links of paths that were checked already, where several judgements share them. */
-  readonly links?: LinkCache;
+  /** What was seen already, where many judgements share it: their memory is bounded together. */
+  readonly seen?: { readonly links: LinkCache; readonly evidence: EvidenceCache };
   /** Throws where the pins in force may not be used: closed, expired. */
   assertUsable(): void;
   /** `confirmed 14 s ago`, for messages. */
@@ -80,6 +80,7 @@ interface Decision {
 export class Judgement {
   readonly #context: JudgementContext;
   readonly #links: LinkCache;
+  readonly #evidence: EvidenceCache;
   readonly #remembered = new WeakMap<Evidence, Decision & { readonly epoch: number }>();
   // Beside the error and not in it: what a caller logs holds no certificate.
   readonly #refused = new WeakMap<Error, Evidence>();
@@ -91,7 +92,8 @@ export class Judgement {
 
   constructor(snapshot: Snapshot, context: JudgementContext) {
     this.#context = context;
-    this.#links = context.links ?? new LinkCache();
+    this.#links = context.seen?.links ?? new LinkCache();
+    this.#evidence = context.seen?.evidence ?? new EvidenceCache();
     this.#snapshot = snapshot;
     this.#policy = new Policy(snapshot.document);
     this.#remember(snapshot);
@@ -136,13 +138,12 @@ export class Judgement {
     if (wrongName !== undefined) throw wrongName;
     let evidence: Evidence;
     try {
-      evidence = new Evidence(host, target.port, certificate);
+      evidence = this.#evidence.of(host, target.port, certificate);
     } catch (error) {
       throw unreadable(host, target.port, error);
     }
-    // Not remembered yet: most connections of most clients are never judged again.
     try {
-      return this.#judgeNow(evidence, this.#context.clock.now()).verdict;
+      return this.judge(evidence);
     } catch (error) {
       if (error instanceof Error) this.#refused.set(error, evidence);
       throw error;

@@ -5,6 +5,7 @@ import { publish, type VerdictMessage } from '../observe/channels.js';
 import type { Target } from '../policy/host.js';
 import type { PinProvider } from '../provider.js';
 import type { NodeCertificate } from '../verify/certificate.js';
+import { defaultEcdhCurve } from '../verify/host-name.js';
 import type { Evidence } from '../verify/evidence.js';
 import { createServerIdentityCheck, type ServerIdentityCheck } from './check.js';
 import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } from './events.js';
@@ -27,6 +28,12 @@ export interface PinnedTlsOptions {
   rejectUnauthorized: true;
   /** Present and undefined: an `https.Agent` that was made with these options resumes no session of its own. */
   session: undefined;
+  /**
+   * Node's own default, said aloud: it is part of the name under which an `https.Agent` pools connections and sessions,
+   * so that a pinned request is not served over a connection that was opened without pins (Node 20 to 24.17 ask no
+   * check then).
+   */
+  ecdhCurve: string;
 }
 
 /**
@@ -175,6 +182,7 @@ export class PinResolver implements AsyncDisposable {
       ),
       rejectUnauthorized: true,
       session: undefined,
+      ecdhCurve: defaultEcdhCurve(),
     };
   }
 

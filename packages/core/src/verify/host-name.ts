@@ -1,4 +1,4 @@
-import { checkServerIdentity, type PeerCertificate } from 'node:tls';
+import tls, { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type { NodeCertificate } from './certificate.js';
 
 /**
@@ -7,4 +7,10 @@ import type { NodeCertificate } from './certificate.js';
  */
 export function checkHostName(host: string, certificate: NodeCertificate): Error | undefined {
   return checkServerIdentity(host, certificate as PeerCertificate);
+}
+
+/** The curves that Node offers unless it is told otherwise: `'auto'`, or what the process has set. */
+export function defaultEcdhCurve(): string {
+  // Not a named import: those keep the value that it had when Node started.
+  return tls.DEFAULT_ECDH_CURVE;
 }

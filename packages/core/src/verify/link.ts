@@ -3,23 +3,10 @@ import { LRUCache } from 'lru-cache';
 import { type CertificateFacts, readCertificateFacts } from './certificate.js';
 import type { Evidence } from './evidence.js';
 
-/** One checked step from a certificate to its issuer: the issuer's facts, or why it is none. */
+/** One checked step from a certificate to its issuer: the facts of both, or why it is none. */
 export type Link =
-  | { readonly sound: true; readonly issuer: CertificateFacts }
+  | { readonly sound: true; readonly child: CertificateFacts; readonly issuer: CertificateFacts }
   | { readonly sound: false; readonly reason: string };
-
-const serverAuth = '1.3.6.1.5.5.7.3.1';
-const anyPurpose = '2.5.29.37.0';
-
-/** MD2, MD4, MD5 and SHA-1 with RSA; SHA-1 with DSA and ECDSA: what OpenSSL refuses at its default level, or should. */
-const weakSignatures: ReadonlySet<string> = new Set([
-  '2a864886f70d010102',
-  '2a864886f70d010103',
-  '2a864886f70d010104',
-  '2a864886f70d010105',
-  '2a8648ce380403',
-  '2a8648ce3d0401',
-]);
 
 /** A certificate, read both ways: by OpenSSL and by our own reader. */
 interface ReadCertificate {
@@ -30,26 +17,38 @@ interface ReadCertificate {
 
 /**
  * Checks links and remembers the answers: by the hashes of both certificates, never by a name. What depends on the
- * time is left to the caller, so that nothing remembered can outlive a certificate.
+ * time is left to the caller, and a link whose certificates have ended is forgotten, so that nothing remembered
+ * outlives them.
  */
 export class LinkCache {
   readonly #links = new LRUCache<string, Link>({ max: 2_000 });
   // The issuer of one link is the child of the next, and reading it costs more than its signature (OpenSSL 3.0).
   #lastRead: ReadCertificate | undefined;
 
-  /** The link from the certificate at `index` to the next one shown. @throws DerError where there is none */
-  check(evidence: Evidence, index: number): Link {
-    const key = `${evidence.fingerprint(index)}${evidence.fingerprint(index + 1)}`;
+  /** Links that are remembered. */
+  get size(): number {
+    return this.#links.size;
+  }
+
+  /**
+   * The link from one certificate of the evidence to another.
+   *
+   * @param now - epoch ms
+   * @throws DerError where there is no such certificate
+   */
+  check(evidence: Evidence, child: number, issuer: number, now: number): Link {
+    const key = `${evidence.fingerprint(child)}${evidence.fingerprint(issuer)}`;
     const known = this.#links.get(key);
-    if (known !== undefined) return known;
-    const link = this.#check(evidence, index);
-    this.#links.set(key, link);
+    if (known !== undefined && !hasEnded(known, now)) return known;
+    const link = this.#check(evidence, child, issuer);
+    if (hasEnded(link, now)) this.#links.delete(key);
+    else this.#links.set(key, link);
     return link;
   }
 
-  #check(evidence: Evidence, index: number): Link {
+  #check(evidence: Evidence, child: number, issuer: number): Link {
     try {
-      return checkLink(this.#read(evidence, index), this.#read(evidence, index + 1));
+      return checkLink(this.#read(evidence, child), this.#read(evidence, issuer));
     } catch {
       return broken('it or its issuer cannot be read');
     }
@@ -64,22 +63,31 @@ export class LinkCache {
   }
 }
 
-/** Everything that must hold between a certificate and its issuer at any time (node-tls rules 1, 2, 3 and 5). */
+function hasEnded(link: Link, now: number): boolean {
+  return link.sound && now > Math.min(link.child.notAfter, link.issuer.notAfter);
+}
+
+/**
+ * Everything that must hold between a certificate and its issuer at any time (node-tls rules 1, 2, 3 and 5; RFC 5280
+ * §4 and §6.1). What our own reader says comes first: it refuses what two parsers could read differently.
+ */
 function checkLink(child: ReadCertificate, issuer: ReadCertificate): Link {
-  if (!issuer.x509.ca) return broken('its issuer is not a CA');
-  // Names, key identifiers and the issuer's keyCertSign bit.
+  const { facts } = issuer;
+  if (!facts.isCa || !facts.isVersion3) return broken('its issuer is not a CA');
+  if (!facts.maySignCertificates) return broken('its issuer may not sign certificates (key usage)');
+  if (!facts.isForServers) return broken('its issuer is not for TLS servers (extended key usage)');
+  if (facts.unknownCritical.length > 0)
+    return broken('its issuer has a critical extension that is not understood');
+  if (!facts.hasStrongKey) return broken('the key of its issuer is weak, or of a kind that is not known');
+  if (!child.facts.hasStrongSignature)
+    return broken('it is signed with an algorithm that is weak or not known');
+  // OpenSSL refuses more than we read: extensions that it finds malformed, a proxy certificate.
+  if (!issuer.x509.ca) return broken('its issuer is not a CA to OpenSSL');
+  // Names, key identifiers, the kind of key.
   if (!child.x509.checkIssued(issuer.x509)) return broken('it was not issued by the next certificate shown');
-  if (weakSignatures.has(child.facts.signatureAlgorithm)) return broken('it is signed with a weak algorithm');
   if (!child.x509.verify(issuer.x509.publicKey))
     return broken('its signature is not by the key of the next certificate shown');
-  const usages: readonly string[] | undefined = issuer.x509.keyUsage;
-  // An empty list allows nothing.
-  if (usages !== undefined && !usages.includes(serverAuth) && !usages.includes(anyPurpose)) {
-    return broken('its issuer is not for TLS servers (extended key usage)');
-  }
-  if (issuer.facts.unknownCritical.length > 0)
-    return broken('its issuer has a critical extension that is not understood');
-  return { sound: true, issuer: issuer.facts };
+  return { sound: true, child: child.facts, issuer: facts };
 }
 
 function broken(reason: string): Link {

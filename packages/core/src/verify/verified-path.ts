@@ -30,11 +30,8 @@ export interface VerifiedPath {
  */
 export function verifiedPath(certificate: NodeCertificate, now: number): VerifiedPath {
   const evidence = new Evidence('', undefined, certificate);
-  const certificates = [describe(evidence, 0)];
-  const walk = walkPath(evidence, new LinkCache(), now);
-  let step = walk.next();
-  for (; step.done !== true; step = walk.next()) certificates.push(describe(evidence, step.value.index));
-  const end = step.value;
+  const { steps, end } = walkPath(evidence, new LinkCache(), now);
+  const certificates = [0, ...steps.map(({ index }) => index)].map((index) => describe(evidence, index));
   return end === undefined
     ? { certificates }
     : { certificates, endsBecause: `of certificate ${end.index}, ${end.reason}` };

@@ -2,7 +2,7 @@ import type { PinEntry } from '../policy/document.js';
 import type { PinRule, Policy } from '../policy/policy.js';
 import type { Evidence } from './evidence.js';
 import type { LinkCache } from './link.js';
-import { type PathEnd, walkPath } from './path.js';
+import { type Walk, walkPath } from './path.js';
 
 /** A pin that matched, and for how long that stays so if nothing is edited. */
 export interface Match {
@@ -62,11 +62,11 @@ export function matchPins(rule: PinRule, evidence: Evidence, links: LinkCache, n
 }
 
 function matchCa(rule: PinRule, evidence: Evidence, links: LinkCache, now: number): Match | NoMatch {
+  const isPinned = (index: number): PinEntry | undefined =>
+    counting(rule.caKeys.get(evidence.spkiDigest(index)), now);
   const walk = walkPath(evidence, links, now);
-  let step = walk.next();
-  for (; step.done !== true; step = walk.next()) {
-    const { index, validUntil } = step.value;
-    const entry = counting(rule.caKeys.get(evidence.spkiDigest(index)), now);
+  for (const { index, validUntil } of walk.steps) {
+    const entry = isPinned(index);
     if (entry !== undefined) {
       return {
         matched: true,
@@ -76,20 +76,27 @@ function matchCa(rule: PinRule, evidence: Evidence, links: LinkCache, now: numbe
       };
     }
   }
-  return step.value === undefined ? noMatch() : unverified(rule, evidence, step.value, now);
+  const pinned = evidence.certificates.findIndex((_, index) => index > 0 && isPinned(index) !== undefined);
+  const isAnyCounting = [...rule.caKeys.values()].some((entry) => counting(entry, now) !== undefined);
+  return isAnyCounting ? withoutPath(walk, pinned) : noMatch();
 }
 
-/** A pinned key that was shown but not reached says what to look at; otherwise the broken link is beside the point. */
-function unverified(rule: PinRule, evidence: Evidence, end: PathEnd, now: number): NoMatch {
-  for (let index = end.index + 1; index < evidence.certificates.length; index += 1) {
-    if (counting(rule.caKeys.get(evidence.spkiDigest(index)), now) === undefined) continue;
-    return {
-      matched: false,
-      code: 'ERR_PIN_CHAIN_UNVERIFIED',
-      reason: `certificate ${index} has a pinned key, but no verified path leads to it: of certificate ${end.index}, ${end.reason}`,
-    };
-  }
-  return noMatch();
+/** A mismatch is a path up to a root without a pinned key; where there is no such path, the pins were not to be told. */
+function withoutPath({ steps, end, isComplete }: Walk, pinned: number): NoMatch {
+  const why = end === undefined ? '' : `of certificate ${end.index}, ${end.reason}`;
+  if (pinned > 0)
+    return unverified(`certificate ${pinned} has a pinned key, but no verified path leads to it: ${why}`);
+  if (isComplete) return noMatch();
+  if (why !== '') return unverified(`no pin matched, and no verified path leads to a root: ${why}`);
+  const last = steps.at(-1)?.index ?? 0;
+  return unverified(
+    `no pin matched, and Node shows no issuer of certificate ${last}, so that CAs above it cannot be told; ` +
+      'the server has to send each issuer right after what it signed (a CA in ca: that is no root has none); or pin what is shown',
+  );
+}
+
+function unverified(reason: string): NoMatch {
+  return { matched: false, code: 'ERR_PIN_CHAIN_UNVERIFIED', reason };
 }
 
 function noMatch(): NoMatch {

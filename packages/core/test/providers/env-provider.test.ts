@@ -33,6 +33,17 @@ describe('the env provider', () => {
     }
   });
 
+  it('takes a blank variable for an unset one', async () => {
+    const encoded = Buffer.from(text).toString('base64');
+    const result = await read({ env: { PINVAULT_PINS: ' \n', PINVAULT_PINS_B64: encoded } });
+    expect(result).to.have.property('document').that.deep.equals(Buffer.from(text));
+    await rejectionOf(
+      read({ env: { PINVAULT_PINS: ' ' } }),
+      PinProviderError,
+      'ERR_PROVIDER_NOT_FOUND',
+    );
+  });
+
   it('has the same revision for the same content, and another for another', async () => {
     const [first, again, other] = await Promise.all([
       read({ env: { PINVAULT_PINS: text } }),

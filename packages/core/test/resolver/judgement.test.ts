@@ -45,6 +45,62 @@ describe('a verdict', () => {
     expect(resolver.status().counters).to.include({ matches: 1, mismatches: 0 });
   });
 
+  it('on evidence of long ago follows every rotation: leaf, CAs of the same chain, back, and away', async () => {
+    const { resolver, provider } = await startResolver({ [host]: `leaf:${pinOf('leaf')}` });
+    const { evidence } = resolver.verify({ host, port: 443 }, peerCertificate('without root'));
+    const rotateTo = async (row: string, directives: object = {}): Promise<void> => {
+      provider.publish({ [host]: row, ...directives });
+      await resolver.refresh();
+    };
+    for (const [row, chainIndex] of [
+      [`ca:${pinOf('root')}`, 2],
+      [`ca:${pinOf('intermediate')}`, 1],
+      [`leaf:${pinOf('leaf')}`, 0],
+      [pinOf('root'), 2],
+    ] as const) {
+      await rotateTo(row);
+      expect(resolver.judge(evidence), row).to.include({ outcome: 'match', pin: row, chainIndex });
+    }
+    for (const [row, directives, code] of [
+      [`leaf:${pinOf('root')}`, {}, 'ERR_PIN_MISMATCH'],
+      [`ca:${other}`, {}, 'ERR_PIN_MISMATCH'],
+      ['block', {}, 'ERR_PIN_HOST_BLOCKED'],
+      [`ca:${pinOf('root')} mode=report`, { $revoked: `ca:${pinOf('intermediate')}` }, 'ERR_PIN_REVOKED'],
+      ['none', { $revoked: pinOf('leaf') }, 'ERR_PIN_REVOKED'],
+    ] as const) {
+      await rotateTo(row, directives);
+      refusal(() => resolver.judge(evidence), code);
+    }
+    await rotateTo(`ca:${pinOf('root')}`);
+    expect(resolver.judge(evidence)).to.include({ outcome: 'match', chainIndex: 2 });
+  });
+
+  it('goes by every byte: another certificate that ends like a known one is refused', async () => {
+    const { resolver } = await startResolver({ [host]: lone });
+    expect(resolver.verify({ host, port: 443 }, peer)).to.include({ outcome: 'match' });
+    const alike = derOf('key ec');
+    derOf('lone').copy(alike, alike.length - 8, derOf('lone').length - 8);
+    const impostor = nodeCertificate([alike]);
+    refusal(() => resolver.verify({ host, port: 443 }, impostor), 'ERR_PIN_MISMATCH');
+    expect(resolver.verify({ host, port: 443 }, peer)).to.include({ outcome: 'match' });
+  });
+
+  it('for a connection that shows what another one showed does not outlive an edit or the clock', async () => {
+    const row = `ca:${pinOf('root')} until=2027-06-30`;
+    const { resolver, provider, clock } = await startResolver({ [host]: row }, { maxStaleMs: Infinity });
+    const verify = (): unknown => resolver.verify({ host }, peerCertificate('without root'));
+    expect(verify()).to.deep.equal(verify());
+    provider.publish({ [host]: `ca:${other}` });
+    await resolver.refresh();
+    refusal(verify, 'ERR_PIN_MISMATCH');
+    provider.publish({ [host]: row });
+    await clock.advance(1_000);
+    await resolver.refresh();
+    expect(verify()).to.include({ outcome: 'match' });
+    clock.setWallClock(Date.UTC(2027, 6, 1));
+    refusal(verify, 'ERR_PIN_EXPIRED');
+  });
+
   it('for a host that says none is unpinned', async () => {
     const { resolver } = await startResolver({ [host]: 'none' });
     expect(resolver.verify({ host }, stranger)).to.include({ outcome: 'unpinned', reason: 'none' });

@@ -12,10 +12,19 @@ interface ChainFixtures {
   >;
 }
 
-// Certificates that tools/mint-core-chains.mjs minted once; the core's tests may not import @pinvault/testing.
-const fixtures = JSON.parse(
-  readFileSync(new URL('../../test/fixtures/chains.json', import.meta.url), 'utf8'),
-) as ChainFixtures;
+// Certificates that tools/mint-core-chains.mjs and mint-core-paths.mjs minted once; the core's tests may not import
+// @pinvault/testing.
+const [recorded, made] = ['chains', 'paths'].map(
+  (name) =>
+    JSON.parse(
+      readFileSync(new URL(`../../test/fixtures/${name}.json`, import.meta.url), 'utf8'),
+    ) as ChainFixtures,
+) as [ChainFixtures, ChainFixtures];
+const fixtures: ChainFixtures = {
+  host: recorded.host,
+  certificates: { ...recorded.certificates, ...made.certificates },
+  chains: { ...recorded.chains, ...made.chains },
+};
 
 /** The host that every leaf of the fixtures is for. */
 export const host: string = fixtures.host;

@@ -8,6 +8,8 @@ function element(tag: number, ...parts: readonly Uint8Array[]): Buffer {
 }
 
 export const sequence = (...parts: readonly Uint8Array[]): Buffer => element(0x30, ...parts);
+/** Any parts under one tag. */
+export const tagged = (tag: number, ...parts: readonly Uint8Array[]): Buffer => element(tag, ...parts);
 export const hexElement = (tag: number, hex: string): Buffer => element(tag, Buffer.from(hex, 'hex'));
 export const utcTime = (text: string): Buffer => element(0x17, Buffer.from(text));
 export const generalizedTime = (text: string): Buffer => element(0x18, Buffer.from(text));

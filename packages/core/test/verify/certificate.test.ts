@@ -34,16 +34,26 @@ describe('the facts of a certificate', () => {
 
   it('say what a CA restricts', () => {
     expect(readCertificateFacts(derOf('root'))).to.deep.include({
+      isCa: true,
+      isVersion3: true,
       pathLength: undefined,
-      hasNameConstraints: false,
+      nameConstraints: undefined,
       selfIssued: true,
       unknownCritical: [],
-      signatureAlgorithm: '2a8648ce3d040302',
+      maySignCertificates: true,
+      isForServers: true,
+      hasStrongSignature: true,
+      hasStrongKey: true,
     });
     expect(readCertificateFacts(derOf('intermediate')).selfIssued).to.equal(false);
     expect(readCertificateFacts(derOf('empty path')).pathLength).to.equal(0);
     expect(readCertificateFacts(derOf('pinned root with path length 1')).pathLength).to.equal(1);
-    expect(readCertificateFacts(derOf('issuer with name constraints')).hasNameConstraints).to.equal(true);
+    expect(readCertificateFacts(derOf('issuer with name constraints')).nameConstraints).to.deep.equal({
+      permitted: [{ tag: 0x82, content: Buffer.from('other.test') }],
+      excluded: [],
+    });
+    expect(readCertificateFacts(derOf('issuer for mail only')).isForServers).to.equal(false);
+    expect(readCertificateFacts(derOf('issuer signed with SHA-1')).hasStrongSignature).to.equal(false);
     expect(
       readCertificateFacts(derOf('issuer with an unknown critical extension')).unknownCritical,
     ).to.have.length(1);
@@ -89,6 +99,46 @@ describe('the facts of a certificate', () => {
       { extensions: [der.extension(basicConstraints, Buffer.from('0500', 'hex'))] },
     ],
     ['an empty path length', withPathLength('')],
+    ['a negative path length', withPathLength('ff')],
+    ['a longer negative path length', withPathLength('c0000000')],
+    [
+      'an extension for the second time',
+      { extensions: [der.extension('2b0601', Buffer.alloc(0)), der.extension('2b0601', Buffer.alloc(0))] },
+    ],
+    [
+      'a validity of three times',
+      { notAfter: Buffer.concat([der.utcTime('270101000000Z'), der.utcTime('280101000000Z')]) },
+    ],
+    ['a field that nobody knows', { rest: [der.hexElement(0x84, '00')] }],
+    ['bytes behind the extensions', { rest: [der.hexElement(0xa3, '3000')], extensions: [] }],
+    [
+      'an extension with two values',
+      {
+        extensions: [
+          der.sequence(der.hexElement(0x06, '2b0601'), der.hexElement(0x04, ''), der.hexElement(0x04, '')),
+        ],
+      },
+    ],
+    [
+      'basicConstraints that go on',
+      {
+        extensions: [
+          der.extension(
+            basicConstraints,
+            der.sequence(der.hexElement(0x02, '01'), der.hexElement(0x01, 'ff')),
+          ),
+        ],
+      },
+    ],
+    [
+      'critical by halves',
+      {
+        extensions: [
+          der.sequence(der.hexElement(0x06, '2b0601'), der.hexElement(0x01, '01'), der.hexElement(0x04, '')),
+        ],
+      },
+    ],
+    ['a key usage of no octet', { extensions: [der.extension('551d0f', der.hexElement(0x03, ''))] }],
   ] as const) {
     it(`refuse ${title}`, () => {
       expect(() => factsOf(parts)).to.throw(DerError);
@@ -101,9 +151,6 @@ describe('the facts of a certificate', () => {
     ['0080', 128],
     ['7fffff', 0x7fffff],
     ['7fffffff', Infinity],
-    ['ff', 0],
-    ['80', 0],
-    ['c0000000', 0],
   ] as const) {
     it(`read the path length ${hex} as ${pathLength}`, () => {
       expect(factsOf(withPathLength(hex)).pathLength).to.equal(pathLength);

@@ -68,8 +68,37 @@ describe('a pin', () => {
     ]) {
       const found = match(`ca:${pinOf('root')}`, chain);
       expect(found, chain).to.include({ matched: false, code: 'ERR_PIN_CHAIN_UNVERIFIED' });
-      expect(match(`ca:${other}`, chain), chain).to.include({ matched: false, code: 'ERR_PIN_MISMATCH' });
     }
+  });
+
+  it('of another CA is a mismatch under a path up to a root, and untold where there is no such path', () => {
+    const answer = (chain: string): Match | NoMatch => match(`ca:${other}`, chain);
+    for (const chain of ['without root', 'with root', 'lone', 'old root before the new one'])
+      expect(answer(chain), chain).to.include({ matched: false, code: 'ERR_PIN_MISMATCH' });
+    for (const chain of ['expired issuer', 'unordered with root', 'trusted but not self-signed'])
+      expect(answer(chain), chain).to.include({ matched: false, code: 'ERR_PIN_CHAIN_UNVERIFIED' });
+    // A leaf pin needs no path, so that its absence explains nothing.
+    expect(match(`leaf:${other}`, 'unordered with root')).to.include({ code: 'ERR_PIN_MISMATCH' });
+  });
+
+  it('of a CA is told what to do where Node stops short, and where a link is broken', () => {
+    const reason = (chain: string): string => {
+      const found = match(`ca:${other}`, chain);
+      return found.matched ? '' : found.reason;
+    };
+    expect(reason('unordered with root')).to.contain('certificate 1').and.to.contain('right after');
+    expect(reason('expired issuer')).to.contain('certificate 0').and.to.contain('expired');
+    const lonely = new Evidence(host, 443, nodeCertificate([derOf('leaf')]));
+    const found = matchPins(ruleOf(`ca:${other}`), lonely, new LinkCache(), testTime);
+    expect(found.matched ? '' : found.reason).to.contain('certificate 0');
+  });
+
+  it('of a CA with name constraints matches where all below keeps them, and nothing above it does', () => {
+    const chain = 'issuer with name constraints that are kept';
+    expect(match(`ca:${pinOf(chain)}`, chain)).to.include({ matched: true, chainIndex: 1 });
+    expect(match(`ca:${pinOf('path root')}`, chain)).to.include({ code: 'ERR_PIN_CHAIN_UNVERIFIED' });
+    const broken = 'issuer with name constraints';
+    expect(match(`ca:${pinOf(broken)}`, broken)).to.include({ code: 'ERR_PIN_CHAIN_UNVERIFIED' });
   });
 
   it('of the leaf matches whatever stands above it', () => {
@@ -115,7 +144,7 @@ describe('a pin with until=', () => {
 
   it('that is over does not explain a broken path', () => {
     const rule = new Policy(
-      decodeDocument({ [host]: `ca:${pinOf('root')} until=2027-06-30`, [`${host}#next`]: `ca:${other}` }),
+      decodeDocument({ [host]: `ca:${pinOf('root')} until=2027-06-30`, [`${host}#next`]: `leaf:${other}` }),
     ).lookup(host, 443) as PinRule;
     const found = matchPins(rule, evidenceOf('issuer for mail only'), new LinkCache(), until + 1);
     expect(found).to.include({ matched: false, code: 'ERR_PIN_MISMATCH' });

@@ -40,6 +40,15 @@ export class TestKey {
     return new TestKey(type, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
   }
 
+  /**
+   * A pair that was made elsewhere, such as one that is too short on purpose.
+   *
+   * @param type - what it signs as
+   */
+  static fromPem(type: KeyType, privateKeyPem: string): TestKey {
+    return new TestKey(type, privateKeyPem);
+  }
+
   /** The private key as Node's own object, for signing something by hand. */
   get privateKey(): KeyObject {
     return createPrivateKey(this.privateKeyPem);

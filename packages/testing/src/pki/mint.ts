@@ -42,10 +42,10 @@ export async function mint(options: CertificateOptions, role: Role, issuer?: Iss
   const signedBy = issuer ?? own;
   const signer = createSigner(signedBy.key, options.signatureHash);
   const now = Date.now();
-  const version3 = der.constructedTag(0, der.smallInteger(2));
+  const version = options.version === 1 ? [] : [der.constructedTag(0, der.smallInteger(2))];
   const extensions = listExtensions(options, ca, own, signedBy).map(extension.encodeExtension);
   const content = der.sequence(
-    version3,
+    ...version,
     der.unsignedInteger(serialOctets(options.serialNumber)),
     signer.algorithm,
     signedBy.name,

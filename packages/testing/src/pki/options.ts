@@ -91,6 +91,8 @@ export interface CertificateOptions {
   readonly keyIdentifiers?: boolean | ForgedKeyIdentifiers;
   /** Written after the others. @defaultValue none */
   readonly extensions?: readonly RawExtension[];
+  /** 1 writes a certificate that says nothing of its version, extensions or not. @defaultValue 3 */
+  readonly version?: 1 | 3;
   /** Hash of the issuer's signature. @defaultValue SHA-256, for a P-384 issuer SHA-384 */
   readonly signatureHash?: SignatureHash;
   /** Hexadecimal, at most 20 octets. @defaultValue 16 random octets */

@@ -2,8 +2,11 @@ import { constants, sign } from 'node:crypto';
 import { constructedTag, nullValue, objectIdentifier, sequence, smallInteger } from './der.js';
 import type { TestKey } from './key.js';
 
-/** Hash of a certificate's signature. Ed25519 brings its own and ignores it. OpenSSL refuses SHA-1 in a chain. */
-export type SignatureHash = 'SHA-256' | 'SHA-384' | 'SHA-1';
+/**
+ * Hash of a certificate's signature. Ed25519 brings its own and ignores it. OpenSSL refuses SHA-1 and MD5 in a
+ * chain, unless its security level is 0; MD5 is for RSA issuers only.
+ */
+export type SignatureHash = 'SHA-256' | 'SHA-384' | 'SHA-1' | 'MD5';
 
 interface HashFacts {
   readonly node: string;
@@ -34,6 +37,14 @@ const hashes: Readonly<Record<SignatureHash, HashFacts>> = {
     length: 20,
     ecdsa: '1.2.840.10045.4.1',
     rsa: '1.2.840.113549.1.1.5',
+  },
+  MD5: {
+    node: 'md5',
+    oid: '1.2.840.113549.2.5',
+    length: 16,
+    // There is none.
+    ecdsa: '0.0',
+    rsa: '1.2.840.113549.1.1.4',
   },
 };
 

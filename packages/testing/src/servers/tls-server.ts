@@ -24,6 +24,8 @@ export interface TlsServerOptions {
   readonly minVersion?: SecureVersion;
   /** @defaultValue Node's */
   readonly maxVersion?: SecureVersion;
+  /** In OpenSSL's words; `DEFAULT@SECLEVEL=0` lets weak certificates be served. @defaultValue Node's */
+  readonly ciphers?: string;
   /** Asks for a client certificate and refuses clients without one that `ca` has issued. @defaultValue `false` */
   readonly requestCert?: boolean;
   /** Issuers of acceptable client certificates. @defaultValue Node's */
@@ -152,6 +154,7 @@ function createParts(options: TlsServerOptions): ServerParts {
       cert: chainPem(...chain),
       ticketKeys,
       ...(options.ca && { ca: chainPem(...options.ca) }),
+      ...(options.ciphers && { ciphers: options.ciphers }),
       ...(options.minVersion && { minVersion: options.minVersion }),
       ...(options.maxVersion && { maxVersion: options.maxVersion }),
     };

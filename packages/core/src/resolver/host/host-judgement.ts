@@ -3,7 +3,7 @@ import { durationText } from '../../internal/text.js';
 import type { Target } from '../../policy/host.js';
 import type { PinDocument } from '../../policy/document.js';
 import type { NodeCertificate } from '../../verify/certificate.js';
-import type { Evidence } from '../../verify/evidence.js';
+import { type Evidence, EvidenceCache } from '../../verify/evidence.js';
 import { LinkCache } from '../../verify/link.js';
 import { Judgement, type Lookup, readHost, type Verdict } from '../judgement.js';
 import type { ResolverSettings } from '../options.js';
@@ -26,7 +26,7 @@ const noRows: PinDocument = Object.freeze({
 export class HostJudgement {
   readonly #settings: ResolverSettings;
   readonly #keeper: HostKeeper;
-  readonly #links = new LinkCache();
+  readonly #seen = { links: new LinkCache(), evidence: new EvidenceCache() };
   readonly #ready = new LRUCache<string, { snapshot: Snapshot; readonly judgement: Judgement }>({
     max: maxReady,
   });
@@ -102,7 +102,7 @@ export class HostJudgement {
       // A host with a secret of its own is covered: a port that it leaves out is refused, whatever is said of others.
       uncoveredHosts: 'reject',
       clock,
-      links: this.#links,
+      seen: this.#seen,
       assertUsable: () => this.#keeper.assertUsable(host),
       ageText: () => `confirmed ${durationText(this.#keeper.shelf.peek(host)?.freshness.ageMs() ?? 0)} ago`,
     });
