@@ -9,6 +9,8 @@ export interface Connection {
   evidence?: Evidence;
   socket?: Duplex;
   drainTimer?: NodeJS.Timeout;
+  /** Says that its pins are needed no more on its account. */
+  release?: (() => void) | undefined;
 }
 
 const outcomes: ReadonlySet<unknown> = new Set([

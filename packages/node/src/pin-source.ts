@@ -16,6 +16,11 @@ export interface PinSource {
    */
   prepare?(target: Target): Promise<void> | undefined;
   /**
+   * A connection to this target is being opened: its pins are kept until the returned function is called, when it is
+   * closed.
+   */
+  retain?(target: Target): () => void;
+  /**
    * After a refusal: whether pins that the store holds by now accept the very chain that was refused with this error.
    * `undefined` where no refresh is to be had now. Bounded in time; never rejects.
    */
@@ -25,9 +30,11 @@ export interface PinSource {
 /** Whether a value can serve as the pins of an agent. */
 export function isPinSource(value: unknown): value is PinSource {
   if (typeof value !== 'object' || value === null) return false;
-  const { verify, judge, on, off, prepare, recheck } = value as Partial<Record<keyof PinSource, unknown>>;
+  const { verify, judge, on, off, prepare, retain, recheck } = value as Partial<
+    Record<keyof PinSource, unknown>
+  >;
   return (
     [verify, judge, on, off].every((method) => typeof method === 'function') &&
-    [prepare, recheck].every((method) => method === undefined || typeof method === 'function')
+    [prepare, retain, recheck].every((method) => method === undefined || typeof method === 'function')
   );
 }

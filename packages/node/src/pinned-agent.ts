@@ -2,7 +2,7 @@ import { Agent as HttpAgent, type ClientRequest } from 'node:http';
 import { Agent, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
-import { invalidOption, type NodeCertificate } from '@pinvault/core';
+import { invalidOption, type NodeCertificate, type PinEventListener } from '@pinvault/core';
 import { type Connection, endsAtOnce, evidenceOf, isPending, whyStale, whyUnjudged } from './connection.js';
 import { type HandshakeWatch, holdForHandshake, holdRequest } from './held-request.js';
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
@@ -46,7 +46,7 @@ export class PinnedAgent extends Agent {
   #taken: Admission | undefined;
   // The idle connection that was found fit within this very call of addRequest.
   #fit: Duplex | undefined;
-  readonly #onRotate = (): void => this.#sweep();
+  readonly #onRotate: PinEventListener<'rotate'> = ({ host }) => this.#sweep(host);
 
   /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
   constructor(pins: PinSource, options: PinnedAgentOptions = {}) {
@@ -158,6 +158,7 @@ export class PinnedAgent extends Agent {
     connection.socket = socket;
     // An agent without connections holds no listener, so that one that is dropped can be collected.
     if (this.#connections.size === 0) this.#pins.on('rotate', this.#onRotate);
+    if (!this.#connections.has(connection)) connection.release = this.#pins.retain?.(connection.target);
     this.#connections.add(connection);
     this.#bySocket.set(socket, connection);
     socket.once('close', () => this.#forget(connection));
@@ -165,6 +166,7 @@ export class PinnedAgent extends Agent {
 
   #forget(connection: Connection): void {
     clearTimeout(connection.drainTimer);
+    connection.release?.();
     this.#connections.delete(connection);
     if (this.#connections.size === 0) this.#pins.off('rotate', this.#onRotate);
   }
@@ -211,11 +213,16 @@ export class PinnedAgent extends Agent {
     return true;
   }
 
-  #sweep(): void {
+  /** @param host - the only one whose pins have changed, where each has a document of its own */
+  #sweep(host: string | undefined): void {
+    const isConcerned = (connection: Connection | undefined): boolean =>
+      host === undefined || connection?.evidence?.host === host;
     for (const sockets of Object.values(this.freeSockets)) {
-      for (const socket of [...(sockets ?? [])]) this.#dropIfStale(socket);
+      for (const socket of [...(sockets ?? [])])
+        if (isConcerned(this.#bySocket.get(socket))) this.#dropIfStale(socket);
     }
     for (const connection of this.#connections) {
+      if (!isConcerned(connection)) continue;
       const { socket } = connection;
       const reason = whyStale(this.#pins, connection);
       if (socket === undefined || socket.destroyed) continue;

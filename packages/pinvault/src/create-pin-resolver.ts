@@ -41,6 +41,7 @@ const knownOptions: Record<keyof CreatePinResolverOptions, true> = {
   failedStartDelayMs: true,
   readTimeoutMs: true,
   maxDocumentBytes: true,
+  maxHosts: true,
   warnings: true,
   onEvent: true,
   clock: true,

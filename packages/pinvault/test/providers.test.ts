@@ -153,7 +153,7 @@ describe('where the pins come from', () => {
     });
 
     it('a bad path of the secret is told by its variable', async () => {
-      for (const path of ['tls-pins', 'secret/../x', 'secret/data/tls-pins', 'secret/{host}'])
+      for (const path of ['tls-pins', 'secret/../x', 'secret/data/tls-pins', 'secret/{Host}'])
         await refused(['PINVAULT_VAULT_PATH'], { ...vaultEnv(), PINVAULT_VAULT_PATH: path });
     });
 

@@ -16,7 +16,11 @@ import { type TokenOption, type TokenSource, tokenSource } from './token.js';
 export interface VaultProviderOptions {
   /** `https://vault.example.com:8200`. @defaultValue `VAULT_ADDR` */
   readonly address?: string | undefined;
-  /** `<mount>/<path>` of the secret, as `vault kv get` takes it: `secret/tls-pins`. */
+  /**
+   * `<mount>/<path>` of the secret, as `vault kv get` takes it: `secret/tls-pins`. With `{host}`, one secret per host:
+   * `secret/tls-pins/{host}`. A host stands there in lower case, as A-labels, without a trailing dot; an IP address in its
+   * canonical form.
+   */
   readonly path: string;
   /** The mount, where it has a slash of its own; the path begins with it. @defaultValue the path's first segment */
   readonly mount?: string | undefined;

@@ -1,6 +1,6 @@
-import { invalidOption } from '@pinvault/core';
+import { invalidOption, normaliseHost } from '@pinvault/core';
 
-/** Where a secret lies in a KV back end. */
+/** Where a secret lies in a KV back end; with `{host}` in it, where those of the hosts lie. */
 export interface SecretPath {
   /** For people, as `vault kv get` takes it. */
   readonly text: string;
@@ -12,6 +12,7 @@ export interface SecretPath {
 }
 
 const pathOption = 'vault.path (PINVAULT_VAULT_PATH)';
+const placeholder = '{host}';
 
 /**
  * Reads `<mount>/<path>`. Each segment is validated and encoded: what looks like a way out of the folder would be
@@ -23,14 +24,13 @@ export function parseSecretPath(path: string, mount?: string): SecretPath {
   if (typeof path !== 'string' || path === '') {
     throw invalidOption(pathOption, 'is missing: the secret, as <mount>/<path>, such as secret/tls-pins');
   }
-  if (path.includes('{host}'))
-    throw invalidOption(pathOption, 'holds {host}: one secret per host is not supported by this version');
   const segments = readSegments(pathOption, path);
   const mountSegments = mount === undefined ? segments.slice(0, 1) : readSegments('vault.mount', mount);
   if (mountSegments.some((segment, index) => segments[index] !== segment)) {
     throw invalidOption(pathOption, `does not begin with the mount "${mountSegments.join('/')}"`);
   }
   const inside = segments.slice(mountSegments.length);
+  refuseOddPlaceholders(mountSegments, inside);
   if (inside.length === 0)
     throw invalidOption(
       pathOption,
@@ -49,6 +49,38 @@ export function parseSecretPath(path: string, mount?: string): SecretPath {
     policyPath: apiSegments.join('/'),
     dataPath: apiSegments.map(encodeURIComponent).join('/'),
   };
+}
+
+/** Whether the path is that of one secret per host. */
+export function isPerHost({ text }: SecretPath): boolean {
+  return text.includes(placeholder);
+}
+
+/**
+ * The secret of one host: `{host}` says its normalised name, which is one segment whatever was asked for. It holds letters,
+ * digits, `.`, `_` and `-`, and in an IPv6 literal `:`; it is never empty, `.` or `..`.
+ *
+ * @throws HostSyntaxError for a text that is no host
+ */
+export function secretOf(template: SecretPath, host: string): SecretPath {
+  const name = normaliseHost(host);
+  const policyPath = template.policyPath.replace(placeholder, name);
+  return {
+    text: template.text.replace(placeholder, name),
+    mount: template.mount,
+    policyPath,
+    dataPath: policyPath.split('/').map(encodeURIComponent).join('/'),
+  };
+}
+
+/** A slip such as `{Host}` would be one secret of that name. @throws TypeError (`ERR_INVALID_OPTION`) */
+function refuseOddPlaceholders(mountSegments: readonly string[], inside: readonly string[]): void {
+  if (mountSegments.some((segment) => segment.includes(placeholder)))
+    throw invalidOption(pathOption, `holds ${placeholder} in its mount: hosts share one mount`);
+  const [first, second] = inside.join('/').match(/\{+[^{}/]*\}+/gu) ?? [];
+  if (second !== undefined) throw invalidOption(pathOption, `holds more than one ${placeholder}`);
+  if (first !== undefined && first !== placeholder)
+    throw invalidOption(pathOption, `holds ${first}, but the only placeholder is ${placeholder}`);
 }
 
 function readSegments(option: string, path: string): string[] {

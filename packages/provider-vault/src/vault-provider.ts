@@ -1,13 +1,20 @@
-import { type PinProvider, PinProviderError, type PinReadRequest, type PinReadResult } from '@pinvault/core';
+import {
+  HostSyntaxError,
+  type PinProvider,
+  PinProviderError,
+  type PinReadRequest,
+  type PinReadResult,
+} from '@pinvault/core';
 import { readAnswer } from './answer.js';
 import { endedByCaller } from './failures.js';
 import { readVaultSettings, type VaultProviderOptions } from './options.js';
+import { isPerHost, type SecretPath, secretOf } from './secret-path.js';
 import { VaultTransport } from './transport.js';
 import { VaultClient } from './vault-client.js';
 
 /**
  * Pins in a KV version 2 secret of HashiCorp Vault or OpenBao; each row of the secret is a row of the document, and the
- * secret's version is the revision.
+ * secret's version is the revision. With `{host}` in the path, each host has a secret of its own.
  *
  * A deleted or destroyed version, a missing secret, a denied token and a vault that is away are told apart, and none of
  * them means "no pins". **Security:** the token goes to the configured address only and appears in no error.
@@ -23,30 +30,43 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
   const transport = new VaultTransport(settings);
   let client: Promise<VaultClient> | undefined;
 
-  const readWith = async (token: string, signal: AbortSignal): Promise<PinReadResult> => {
+  const readWith = async (from: SecretPath, token: string, signal: AbortSignal): Promise<PinReadResult> => {
     client ??= VaultClient.create(settings, transport);
-    const answer = await (await client).read(secret.dataPath, token, signal);
-    return readAnswer(answer, { address, secret, token });
+    const answer = await (await client).read(from.dataPath, token, signal);
+    return readAnswer(answer, { address, secret: from, token });
   };
 
   return {
     name: 'vault',
+    scope: isPerHost(secret) ? 'host' : 'document',
     location: secret.text,
     defaultRefreshIntervalMs: 30_000,
-    async read({ signal }: PinReadRequest): Promise<PinReadResult> {
+    async read({ host, signal }: PinReadRequest): Promise<PinReadResult> {
+      const from = isPerHost(secret) ? secretFor(secret, host) : secret;
       const token = await untilAborted(tokenSource(), signal, address);
       try {
-        return await readWith(token, signal);
+        return await readWith(from, token, signal);
       } catch (error) {
         if (!(error instanceof PinProviderError) || error.code !== 'ERR_PROVIDER_DENIED') throw error;
         // The token may have been replaced since it was taken: once more, where there is another one.
         const next = await untilAborted(tokenSource(), signal, address);
         if (next === token) throw error;
-        return readWith(next, signal);
+        return readWith(from, next, signal);
       }
     },
     close: () => transport.close(),
   };
+}
+
+/** @throws PinProviderError (`ERR_PROVIDER_MISCONFIGURED`) where the caller names no host */
+function secretFor(template: SecretPath, host: string | undefined): SecretPath {
+  try {
+    return secretOf(template, host ?? '');
+  } catch (error) {
+    if (!(error instanceof HostSyntaxError)) throw error;
+    const problem = `${template.text} is one secret per host, and the read names none: ${error.problem}`;
+    throw new PinProviderError('ERR_PROVIDER_MISCONFIGURED', problem, { provider: 'vault' });
+  }
 }
 
 /** A token function may hang; the read that asked it may not. */

@@ -19,6 +19,8 @@ export interface RefreshMessage {
 export interface RotateMessage {
   readonly resolver: string;
   readonly at: number;
+  /** Where each host has a document of its own. */
+  readonly host?: string;
   readonly revision: string;
   readonly previousRevision: string;
   readonly added: readonly string[];

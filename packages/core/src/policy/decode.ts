@@ -5,12 +5,14 @@ import { printable } from '../internal/text.js';
 import {
   type BadRow,
   type DocumentRow,
+  frozenList,
   inOrder,
   type PinDocument,
   rowKey,
   groupedByPattern,
 } from './document.js';
 import { type Directives, readDirective } from './directives.js';
+import { refuseOtherHost } from './host-key.js';
 import { parseJsonText } from './json-text.js';
 import { doubledKey, parseRowKey, refuseOddKey, type RowPlace } from './row-key.js';
 import { parseRowValue, type RowValue } from './row.js';
@@ -21,7 +23,12 @@ export const defaultMaxDocumentBytes: number = 1024 * 1024;
 /** How a document is decoded. */
 export interface DecodeOptions {
   /** Bytes that are read at most. @defaultValue 1 MiB */
-  readonly maxDocumentBytes?: number;
+  readonly maxDocumentBytes?: number | undefined;
+  /**
+   * The document is that of this host (normalised) alone: its rows are named after it, or `pins`. A row for any other host,
+   * or for more than this one, is set aside.
+   */
+  readonly host?: string | undefined;
 }
 
 /**
@@ -81,12 +88,13 @@ function* decodeSteps(
       continue;
     }
     refuseWholeDocument(key, rowValue);
-    const place = parseRowKey(key);
+    const place = parseRowKey(key, options.host);
     const identity = rowKey(place);
     const other = written.get(identity);
     if (other !== undefined) throw doubledKey(key, other);
     written.set(identity, key);
     try {
+      if (options.host !== undefined) refuseOtherHost(key, place.pattern, options.host);
       rows.set(identity, frozenRow(place, parseRowValue(key, rowValue)));
     } catch (error) {
       bad.set(identity, badRow(place, key, expected(error, PinDocumentError)));
@@ -102,11 +110,11 @@ function* decodeSteps(
     format: 'pinvault/1' as const,
     rows: inOrder(rows),
     badRows: inOrder(bad),
-    revoked: Object.freeze(directives.revoked.map((revoked) => Object.freeze(revoked))),
+    revoked: frozenList(directives.revoked.map((revoked) => Object.freeze(revoked))),
     ...(directives.generation === undefined ? {} : { generation: directives.generation }),
     ...(directives.expiresAt === undefined ? {} : { expiresAt: directives.expiresAt }),
-    notes: Object.freeze(directives.notes),
-    warnings: Object.freeze(warnings.sort()),
+    notes: frozenList(directives.notes),
+    warnings: frozenList(warnings.sort()),
   });
 }
 

@@ -91,8 +91,16 @@ export function rowsByPattern({ rows }: PinDocument): ReadonlyMap<string, readon
   return groups;
 }
 
+const none: readonly never[] = Object.freeze([]);
+
+/** Frozen; one array for all that are empty, since most lists of most documents are, and there may be many documents. */
+export function frozenList<Item>(items: readonly Item[]): readonly Item[] {
+  return items.length === 0 ? none : Object.freeze(items);
+}
+
 /** The rows behind their keys, frozen, in the order that makes equal documents equal values. */
 export function inOrder<Row>(rows: ReadonlyMap<string, Row>): readonly Row[] {
+  if (rows.size === 0) return none;
   const keys = [...rows.keys()].sort();
   return Object.freeze(keys.map((key) => rows.get(key) as Row));
 }

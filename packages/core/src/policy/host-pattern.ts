@@ -60,7 +60,8 @@ function withoutBrackets(host: string): string {
   return host.startsWith('[') ? host.slice(1, -1) : host;
 }
 
-function patternText(kind: HostPatternKind, name: string, port: number | undefined): string {
+/** The canonical text of a pattern; `name` is normalised. */
+export function patternText(kind: HostPatternKind, name: string, port: number | undefined): string {
   const wildcard = kind === 'any-depth' ? '**.' : kind === 'one-label' ? '*.' : '';
   if (port === undefined) return `${wildcard}${name}`;
   return name.includes(':') ? `[${name}]:${port}` : `${wildcard}${name}:${port}`;

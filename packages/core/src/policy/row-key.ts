@@ -2,6 +2,7 @@ import { PinDocumentError } from '../errors.js';
 import { expected } from '../internal/expected.js';
 import { printable } from '../internal/text.js';
 import { HostSyntaxError } from './host.js';
+import { ownPattern } from './host-key.js';
 import { parseHostPattern } from './host-pattern.js';
 import { findOddCharacter } from './odd-character.js';
 
@@ -17,14 +18,16 @@ export interface RowPlace {
  * Reads the key of a row: a host pattern, and a label behind `#`. A wrong key refuses the document: nobody knows which
  * host its row was meant for.
  *
+ * @param ownHost - the host whose document this is, where each has one (normalised)
  * @throws PinDocumentError (`ERR_DOCUMENT_MALFORMED`)
  */
-export function parseRowKey(key: string): RowPlace {
+export function parseRowKey(key: string, ownHost?: string): RowPlace {
   const hash = key.indexOf('#');
   const host = hash === -1 ? key : key.slice(0, hash);
   try {
     if (host === '__proto__') throw new HostSyntaxError(host, 'not a host name');
-    const pattern = parseHostPattern(host).text;
+    const parsed = parseHostPattern(host);
+    const pattern = ownHost === undefined ? parsed.text : ownPattern(parsed, ownHost);
     return hash === -1 ? { pattern } : { pattern, label: key.slice(hash + 1) };
   } catch (error) {
     const { problem } = expected(error, HostSyntaxError);

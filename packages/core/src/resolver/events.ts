@@ -8,6 +8,8 @@ interface Common {
   readonly resolver: string;
   /** Epoch ms. */
   readonly at: number;
+  /** Whose document it is about, where each host has one. */
+  readonly host?: string;
 }
 
 interface Snapshotted extends Common {
@@ -61,11 +63,17 @@ type SnapshotEventName = 'ready' | 'rotate' | 'stale' | 'expired' | 'recovered';
 /** Makes an event that names the snapshot in force. */
 export function snapshotEvent<Name extends SnapshotEventName>(
   type: Name,
-  about: { readonly resolver: string; readonly at: number; readonly snapshot: Snapshot },
-  rest: Omit<PinEvents[Name], 'type' | 'resolver' | 'at' | 'revision' | 'source'>,
+  about: {
+    readonly resolver: string;
+    readonly at: number;
+    readonly snapshot: Snapshot;
+    readonly host?: string;
+  },
+  rest: Omit<PinEvents[Name], 'type' | 'resolver' | 'at' | 'host' | 'revision' | 'source'>,
 ): PinEvent {
-  const { revision, source } = about.snapshot;
-  return { type, resolver: about.resolver, at: about.at, revision, source, ...rest } as PinEvent;
+  const { snapshot, ...common } = about;
+  const { revision, source } = snapshot;
+  return { type, ...common, revision, source, ...rest } as PinEvent;
 }
 
 type AnyListener = (event: never) => unknown;

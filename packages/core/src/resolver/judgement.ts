@@ -63,7 +63,9 @@ export interface JudgementContext {
   readonly uncoveredHosts: UncoveredHosts;
   readonly clock: Clock;
   /** Patterns that a process before this one has covered. */
-  readonly everCovered: readonly string[];
+  readonly everCovered?: readonly string[];
+  /** What was seen already, where many judgements share it: their memory is bounded together. */
+  readonly seen?: { readonly links: LinkCache; readonly evidence: EvidenceCache };
   /** Throws where the pins in force may not be used: closed, expired. */
   assertUsable(): void;
   /** `confirmed 14 s ago`, for messages. */
@@ -79,8 +81,8 @@ interface Decision {
 /** Judges connections under the snapshot in force. Synchronous, no I/O. */
 export class Judgement {
   readonly #context: JudgementContext;
-  readonly #links = new LinkCache();
-  readonly #evidence = new EvidenceCache();
+  readonly #links: LinkCache;
+  readonly #evidence: EvidenceCache;
   readonly #remembered = new WeakMap<Evidence, Decision & { readonly epoch: number }>();
   // Beside the error and not in it: what a caller logs holds no certificate.
   readonly #refused = new WeakMap<Error, Evidence>();
@@ -92,9 +94,11 @@ export class Judgement {
 
   constructor(snapshot: Snapshot, context: JudgementContext) {
     this.#context = context;
+    this.#links = context.seen?.links ?? new LinkCache();
+    this.#evidence = context.seen?.evidence ?? new EvidenceCache();
     this.#snapshot = snapshot;
     this.#policy = new Policy(snapshot.document);
-    for (const pattern of context.everCovered) this.#everCovered.set(pattern, true);
+    for (const pattern of context.everCovered ?? []) this.#everCovered.set(pattern, true);
     this.#remember(snapshot);
   }
 
@@ -320,7 +324,8 @@ export class Judgement {
   }
 }
 
-function readHost(target: Target): string {
+/** The normalised host of a target. @throws PinMismatchError (`ERR_PIN_SYNTAX`) */
+export function readHost(target: Target): string {
   assertPort(target.port);
   try {
     return normaliseHost(target.host);

@@ -1,19 +1,14 @@
-import {
-  messageWithoutCode,
-  PinDocumentError,
-  PinError,
-  PinProviderError,
-  PinResolverError,
-} from '../errors.js';
+import { PinDocumentError, PinError, type PinProviderError, PinResolverError } from '../errors.js';
 import { foreignErrorLabel } from '../internal/foreign-error.js';
 import { durationText } from '../internal/text.js';
 import { sha256Hex } from '../pin/spki.js';
 import { decodeInTurns } from '../policy/decode.js';
-import type { BadRow, PinDocument } from '../policy/document.js';
+import type { PinDocument } from '../policy/document.js';
 import type { PinReadResult } from '../provider.js';
 import { publish } from '../observe/channels.js';
 import { adoptDocument, compareDocuments, refuseEnded, refuseRollback, withRevocationsOf } from './adopt.js';
 import type { ClockTimer } from '../internal/clock.js';
+import { type NewsContext, tellReviews, tellRows, tellSameGeneration } from './document-news.js';
 import { type PinEventHub, snapshotEvent } from './events.js';
 import { Freshness } from './freshness.js';
 import { Health } from './health.js';
@@ -23,21 +18,16 @@ import { elapsedMs, type Moment, momentOf } from './moment.js';
 import type { ResolverSettings } from './options.js';
 import { isOutage } from './outage.js';
 import type { ReadOutcome } from './pace.js';
+import { unusableAnswer } from './read-document.js';
 import { readOnce } from './reader.js';
 import { RefreshLoop } from './refresh-loop.js';
 import type { RequiredHosts } from './required-hosts.js';
-import { describeSource, type Snapshot, snapshotOf, type SnapshotSource } from './snapshot.js';
+import { describeSource, type Snapshot, snapshotOf } from './snapshot.js';
 import { type StartedSnapshot, unexpectedlyUnchanged } from './start.js';
 import type { Warnings } from './warnings.js';
 
-/** `review=` is told so long before. */
-const reviewNoticeMs = 30 * 86_400_000;
-
 /** Longest wait of a request for a read. */
 const freshWaitMs = 2_000;
-
-/** A document that is wrong from end to end is no reason to flood a log. */
-const maxRowWarnings = 20;
 
 /** What came of one read. */
 export type RefreshOutcome =
@@ -143,8 +133,8 @@ export class PinKeeper {
         `the fallback pins of ${describeSource(snapshot)} serve${why}`,
       );
     }
-    this.#tellRows(snapshot.document, undefined);
-    this.#tellReviews();
+    tellRows(snapshot, undefined, this.#news());
+    tellReviews(this.#snapshot, this.#news());
     events.emit(snapshotEvent('ready', this.#about(), {}));
     this.health.tell();
     const isAnswered = failure === undefined || failure instanceof PinDocumentError;
@@ -283,7 +273,7 @@ export class PinKeeper {
       this.#refused = undefined;
       this.health.confirmed(askedAt);
       this.#context.lastKnownGood?.confirmed(askedAt.wall);
-      this.#tellReviews();
+      tellReviews(this.#snapshot, this.#news());
       return { outcome: 'unchanged', revision: this.#snapshot.revision };
     }
     const { revision } = result;
@@ -331,7 +321,6 @@ export class PinKeeper {
     const source = askedAt === 'fallback' ? askedAt : 'provider';
     const previous = this.#snapshot;
     const change = compareDocuments(previous.document, document);
-    if (change !== undefined) this.#tellSameGeneration(document, revision, source);
     const isSame = change === undefined && revision === previous.revision;
     this.#refused = undefined;
     this.#snapshot = snapshotOf(document, revision, {
@@ -339,6 +328,7 @@ export class PinKeeper {
       provider: source === 'provider' ? settings.provider : (settings.fallback ?? settings.provider),
       fetchedAt: isSame ? previous.fetchedAt : settings.clock.now(),
     });
+    if (change !== undefined) tellSameGeneration(this.#snapshot, previous, this.#news());
     if (source === 'provider') this.#generationFloor = document.generation;
     use(this.#snapshot);
     if (askedAt !== 'fallback') this.health.confirmed(askedAt);
@@ -348,8 +338,8 @@ export class PinKeeper {
       publish('rotate', () => ({ resolver: settings.name, at: settings.clock.now(), revision, ...rotation }));
       events.emit(snapshotEvent('rotate', this.#about(), rotation));
     }
-    this.#tellRows(document, previous.document);
-    this.#tellReviews();
+    tellRows(this.#snapshot, previous.document, this.#news());
+    tellReviews(this.#snapshot, this.#news());
     return change !== undefined;
   }
 
@@ -399,47 +389,9 @@ export class PinKeeper {
     }
   }
 
-  /** Two editors with one number: legal, but somebody should know. */
-  #tellSameGeneration({ generation }: PinDocument, revision: string, source: SnapshotSource): void {
-    const previous = this.#snapshot;
-    const isComparable = source === 'provider' && previous.source !== 'fallback';
-    if (generation === undefined || !isComparable || generation !== previous.generation) return;
-    const text = `other content under the same $generation ${generation}`;
-    this.#context.warnings.say('PINVAULT_DOCUMENT', `generation ${revision}`, text);
-  }
-
-  /** Rows that were set aside are told once for each thing that is wrong with them. */
-  #tellRows(document: PinDocument, previous: PinDocument | undefined): void {
+  #news(): NewsContext {
     const { settings, events, warnings } = this.#context;
-    const known = new Set(previous?.badRows.map(badRowIdentity));
-    const { revision } = this.#snapshot;
-    const rows = document.badRows.filter((row) => !known.has(badRowIdentity(row)));
-    rows.forEach((row, index) => {
-      if (index < maxRowWarnings) {
-        const text = `set aside in revision ${revision}: ${messageWithoutCode(row)}`;
-        warnings.say(row.code, badRowIdentity(row), text);
-      }
-      events.emit({ type: 'rowRejected', resolver: settings.name, at: settings.clock.now(), revision, row });
-    });
-    if (rows.length > maxRowWarnings) {
-      const text = `${rows.length - maxRowWarnings} more rows were set aside in revision ${revision}: status().quarantined has them all`;
-      warnings.say('PINVAULT_DOCUMENT', `rows ${revision}`, text);
-    }
-    for (const warning of document.warnings) warnings.say('PINVAULT_DOCUMENT', warning, warning);
-  }
-
-  /** Pins that are due for review: each one once, however long its row stays as it is. */
-  #tellReviews(): void {
-    const { settings, warnings } = this.#context;
-    const dueBefore = settings.clock.now() + reviewNoticeMs;
-    for (const { pattern, pins } of this.#snapshot.document.rows) {
-      for (const { pin, review } of pins) {
-        if (review === undefined || review > dueBefore) continue;
-        const date = new Date(review).toISOString().slice(0, 10);
-        const text = `the row "${pattern}": ${pin} is due for review by ${date}`;
-        warnings.say('PINVAULT_DOCUMENT', `review ${pattern} ${pin} ${date}`, text);
-      }
-    }
+    return { resolver: settings.name, clock: settings.clock, events, warnings };
   }
 
   #about(): { readonly resolver: string; readonly at: number; readonly snapshot: Snapshot } {
@@ -455,16 +407,6 @@ function digestOf(document: string | Uint8Array | object): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function badRowIdentity(row: BadRow): string {
-  return `${row.key} ${row.message}`;
-}
-
-/** Not the document's fault, nor foreseen: a failed read like any other, so that the next one comes. */
-function unusableAnswer(provider: string, error: unknown): PinProviderError {
-  const text = `the answer of ${provider} could not be used: ${foreignErrorLabel(error)}`;
-  return new PinProviderError('ERR_PROVIDER_UNAVAILABLE', text, { provider });
 }
 
 /** A store that answers, be it that there is no such secret, is read at its interval; one that is away is left alone. */

@@ -48,6 +48,11 @@ export interface ResolverOptions {
   readonly readTimeoutMs?: number | undefined;
   /** @defaultValue 1 MiB */
   readonly maxDocumentBytes?: number | undefined;
+  /**
+   * Hosts that are kept where each has a document of its own; those with live connections are kept beyond it.
+   * @defaultValue 10 000
+   */
+  readonly maxHosts?: number | undefined;
   /** `false` silences process warnings; events and `status()` stay. @defaultValue `true` */
   readonly warnings?: boolean | undefined;
   /** Sees every event from the start on. */
@@ -95,6 +100,7 @@ export interface ResolverSettings {
   readonly failedStartDelayMs: number;
   readonly readTimeoutMs: number;
   readonly maxDocumentBytes: number;
+  readonly maxHosts: number;
   readonly warnings: boolean;
   readonly onEvent: ((event: PinEvent) => void) | undefined;
   readonly lastKnownGood: LastKnownGoodSettings | undefined;
@@ -108,6 +114,8 @@ const day = 86_400_000;
 export function readSettings(provider: PinProvider, options: ResolverOptions): ResolverSettings {
   assertProvider('provider', provider);
   if (options.fallback !== undefined) assertProvider('fallback', options.fallback);
+  if (options.fallback?.scope === 'host')
+    throw invalidOption('fallback', 'keeps one document per host; a fallback is one for all hosts');
   const settings: ResolverSettings = {
     name: options.name ?? provider.name,
     provider,
@@ -131,12 +139,22 @@ export function readSettings(provider: PinProvider, options: ResolverOptions): R
     maxDocumentBytes: duration('maxDocumentBytes', options.maxDocumentBytes, defaultMaxDocumentBytes, {
       min: 1,
     }),
+    maxHosts: readMaxHosts(options.maxHosts, provider),
     warnings: options.warnings ?? true,
     onEvent: options.onEvent,
     lastKnownGood: readLastKnownGood(options.lastKnownGood),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   };
+  if (settings.fallback !== undefined && provider.scope === 'host') {
+    throw invalidOption(
+      'fallback',
+      'is one document for all hosts, and the provider has one per host: drop one of them',
+    );
+  }
+  if (settings.lastKnownGood !== undefined && provider.scope === 'host') {
+    throw invalidOption('lastKnownGood', 'keeps one document, and the provider has one per host: drop it');
+  }
   if (settings.onExpired === 'fallback' && settings.fallback === undefined) {
     throw invalidOption('onExpired', 'is "fallback", but there is no fallback');
   }
@@ -151,8 +169,22 @@ function assertProvider(option: string, provider: PinProvider): void {
     provider.name !== '' &&
     typeof provider.read === 'function';
   if (!isOne) throw invalidOption(option, 'is not a provider: it needs a name and read()');
-  if (provider.scope === 'host')
-    throw invalidOption(option, 'keeps one document per host, which this version cannot read');
+  if (![undefined, 'document', 'host'].includes(provider.scope))
+    throw invalidOption(option, 'has a scope that is neither "document" nor "host"');
+}
+
+// So many take some gigabytes.
+const mostHosts = 1_000_000;
+
+function readMaxHosts(value: number | undefined, { scope }: PinProvider): number {
+  if (value === undefined) return 10_000;
+  if (scope !== 'host')
+    throw invalidOption(
+      'maxHosts',
+      'is for one document per host, such as a path with {host}: this provider has one for all',
+    );
+  if (Number.isSafeInteger(value) && value >= 1 && value <= mostHosts) return value;
+  throw invalidOption('maxHosts', `is no whole number from 1 to ${mostHosts}`);
 }
 
 function oneOf<Value extends string>(

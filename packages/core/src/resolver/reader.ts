@@ -4,7 +4,7 @@ import { foreignErrorLabel } from '../internal/foreign-error.js';
 import { durationText } from '../internal/text.js';
 import type { PinProvider, PinReadResult } from '../provider.js';
 import { elapsedMs, momentOf } from './moment.js';
-import { describeSource } from './snapshot.js';
+import { describeSource, locationOf } from './snapshot.js';
 
 /** How a single read is bounded. */
 export interface ReadLimits {
@@ -13,6 +13,8 @@ export interface ReadLimits {
   readonly signal: AbortSignal;
   /** The read keeps the process alive: only while the resolver starts. */
   readonly keepAlive: boolean;
+  /** Whose document is read, where the provider keeps one per host. */
+  readonly host?: string | undefined;
 }
 
 /**
@@ -27,7 +29,7 @@ export async function readOnce(
   limits: ReadLimits,
   clock: Clock,
 ): Promise<PinReadResult> {
-  const { timeoutMs, signal, keepAlive } = limits;
+  const { timeoutMs, signal, keepAlive, host } = limits;
   const startedAt = momentOf(clock);
   const controller = new AbortController();
   let end: (() => void) | undefined;
@@ -36,7 +38,7 @@ export async function readOnce(
       reject(error);
       controller.abort(error);
     };
-    const timer = clock.after(timeoutMs, () => stop(timedOut(provider, timeoutMs)), keepAlive);
+    const timer = clock.after(timeoutMs, () => stop(timedOut(provider, timeoutMs, host)), keepAlive);
     const onEnd = (): void => stop(endedByCaller(provider));
     signal.addEventListener('abort', onEnd, { once: true });
     end = (): void => {
@@ -46,10 +48,14 @@ export async function readOnce(
     if (signal.aborted) onEnd();
   });
   try {
-    const request = { signal: controller.signal, ...(knownRevision === undefined ? {} : { knownRevision }) };
+    const request = {
+      signal: controller.signal,
+      ...(knownRevision === undefined ? {} : { knownRevision }),
+      ...(host === undefined ? {} : { host }),
+    };
     const result = readResult(provider, await Promise.race([provider.read(request), ended]));
     // A suspended process stops the timer: what was asked before is not the answer of now.
-    if (elapsedMs(startedAt, clock) > timeoutMs) throw timedOut(provider, timeoutMs);
+    if (elapsedMs(startedAt, clock) > timeoutMs) throw timedOut(provider, timeoutMs, host);
     return result;
   } catch (error) {
     throw ownError(provider, error);
@@ -71,10 +77,10 @@ function readResult(provider: PinProvider, result: PinReadResult | undefined): P
   );
 }
 
-function timedOut(provider: PinProvider, timeoutMs: number): PinProviderError {
+function timedOut(provider: PinProvider, timeoutMs: number, host: string | undefined): PinProviderError {
   return new PinProviderError(
     'ERR_PROVIDER_TIMEOUT',
-    `${describeSource({ provider: provider.name, location: provider.location })} did not answer within ${durationText(timeoutMs)}`,
+    `${describeSource({ provider: provider.name, location: locationOf(provider, host) })} did not answer within ${durationText(timeoutMs)}`,
     {
       provider: provider.name,
     },

@@ -1,7 +1,6 @@
 import { PinError } from '../errors.js';
 import { foreignErrorLabel } from '../internal/foreign-error.js';
 import type { ClockTimer } from '../internal/clock.js';
-import { durationText } from '../internal/text.js';
 import { publish, type VerdictMessage } from '../observe/channels.js';
 import type { Target } from '../policy/host.js';
 import type { PinProvider } from '../provider.js';
@@ -10,16 +9,16 @@ import { defaultEcdhCurve } from '../verify/host-name.js';
 import type { Evidence } from '../verify/evidence.js';
 import { createServerIdentityCheck, type ServerIdentityCheck } from './check.js';
 import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } from './events.js';
+import { startDocumentStore } from './document-store.js';
 import { holdBackFailure } from './failed-start.js';
-import { assertPort, hostName, Judgement, type Lookup, readTarget, type Verdict } from './judgement.js';
-import { type KeeperContext, PinKeeper, type RefreshOutcome } from './keeper.js';
-import { LastKnownGood, nothingRecalled, type Recalled } from './last-known-good.js';
+import { startHostStore } from './host/host-store.js';
+import { assertPort, hostName, type Lookup, readTarget, type Verdict } from './judgement.js';
+import type { RefreshOutcome } from './keeper.js';
 import { isCurable } from './mismatch.js';
 import { momentOf } from './moment.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
-import { RequiredHosts } from './required-hosts.js';
+import type { PinStore } from './pin-store.js';
 import type { Snapshot } from './snapshot.js';
-import { startSnapshot, type StartedSnapshot } from './start.js';
 import type { ResolverStatus } from './status.js';
 import { Warnings } from './warnings.js';
 
@@ -38,7 +37,7 @@ export interface PinnedTlsOptions {
 }
 
 /**
- * Keeps the pins of one document current and judges connections under them.
+ * Keeps the pins of one document, or of one per host, current and judges connections under them.
  *
  * Checks are synchronous and do no I/O. Every failure ends in a refused handshake or in the last good pins, with an
  * event and a stable code. An open resolver does not keep the process alive.
@@ -49,35 +48,18 @@ export class PinResolver implements AsyncDisposable {
   readonly checkServerIdentity: ServerIdentityCheck;
   readonly #settings: ResolverSettings;
   readonly #events: PinEventHub;
-  readonly #keeper: PinKeeper;
-  readonly #lastKnownGood: LastKnownGood | undefined;
-  readonly #judgement: Judgement;
+  readonly #store: PinStore;
   readonly #refusals = new WeakMap<
     Error,
-    { readonly snapshot: Snapshot; readonly read: Promise<unknown> | undefined }
+    { readonly snapshot: Snapshot | undefined; readonly read: Promise<unknown> | undefined }
   >();
   readonly #counters = { matches: 0, mismatches: 0, reported: 0, unpinned: 0 };
 
-  private constructor(
-    started: StartedSnapshot,
-    { everCovered }: Recalled,
-    context: Omit<KeeperContext, 'use'>,
-  ) {
-    const { settings, events, lastKnownGood } = context;
+  private constructor(store: PinStore, settings: ResolverSettings, events: PinEventHub) {
     this.name = settings.name;
     this.#settings = settings;
     this.#events = events;
-    this.#lastKnownGood = lastKnownGood;
-    const keeper = new PinKeeper(started, { ...context, use: (next) => this.#judgement.use(next) });
-    this.#keeper = keeper;
-    this.#judgement = new Judgement(started.snapshot, {
-      mode: settings.mode,
-      everCovered,
-      uncoveredHosts: settings.uncoveredHosts,
-      clock: settings.clock,
-      assertUsable: () => keeper.assertUsable(),
-      ageText: () => `confirmed ${durationText(keeper.freshness.ageMs())} ago`,
-    });
+    this.#store = store;
     this.checkServerIdentity = createServerIdentityCheck((target, certificate) =>
       this.verify(target, certificate),
     );
@@ -97,30 +79,27 @@ export class PinResolver implements AsyncDisposable {
       warnings.say('PINVAULT_LISTENER', label, `an event listener failed with ${label}`);
     });
     if (settings.onEvent !== undefined) events.add('*', settings.onEvent);
-    const requiredHosts = new RequiredHosts(settings.requiredHosts);
-    const lastKnownGood = createLastKnownGood(settings, warnings);
-    let recalled: Recalled = nothingRecalled;
     const startedAt = momentOf(settings.clock);
-    let started;
+    const start = provider.scope === 'host' ? startHostStore : startDocumentStore;
     try {
-      if (lastKnownGood !== undefined) recalled = await lastKnownGood.recall(requiredHosts);
-      started = await startSnapshot(settings, requiredHosts, recalled);
+      const { store, begin } = await start({ settings, events, warnings });
+      const resolver = new PinResolver(store, settings, events);
+      begin();
+      return resolver;
     } catch (error) {
       // Not waited for: what hangs in there must not keep the failure to itself.
       void closeProviders(settings);
       await holdBackFailure(error, startedAt, settings);
       throw error;
     }
-    const context = { settings, events, warnings, requiredHosts, lastKnownGood };
-    const resolver = new PinResolver(started, recalled, context);
-    resolver.#keeper.begin(started);
-    resolver.#keeper.watch((revision) => resolver.notify(revision));
-    return resolver;
   }
 
-  /** The snapshot in force. */
+  /**
+   * The snapshot in force. Where each host has a document of its own, a picture of those that are loaded: their rows
+   * together, and what any of them revokes.
+   */
   get snapshot(): Snapshot {
-    return this.#keeper.snapshot;
+    return this.#store.snapshot;
   }
 
   /**
@@ -130,7 +109,7 @@ export class PinResolver implements AsyncDisposable {
    * @throws TypeError (`ERR_INVALID_OPTION`) for a port that is none
    */
   lookup(target: Target | string): Lookup {
-    return this.#judgement.lookup(typeof target === 'string' ? readTarget(target) : target);
+    return this.#store.lookup(typeof target === 'string' ? readTarget(target) : target);
   }
 
   /**
@@ -142,12 +121,12 @@ export class PinResolver implements AsyncDisposable {
   verify(target: Target, certificate: NodeCertificate): Verdict {
     let verdict: Verdict;
     try {
-      verdict = this.#judgement.verify(target, certificate);
+      verdict = this.#store.verify(target, certificate);
     } catch (error) {
       this.#counters.mismatches += 1;
       this.#publishVerdict(target, 'refused', error);
       if (PinError.isPinError(error)) this.#tellMismatch(hostName(target.host), error, true);
-      this.#refreshAfter(error);
+      this.#refreshAfter(error, hostName(target.host));
       throw error;
     }
     if (verdict.outcome === 'match') this.#counters.matches += 1;
@@ -155,7 +134,7 @@ export class PinResolver implements AsyncDisposable {
     else {
       this.#counters.reported += 1;
       this.#tellMismatch(verdict.host, verdict.error, false);
-      this.#refreshAfter(verdict.error);
+      this.#refreshAfter(verdict.error, verdict.host);
     }
     this.#publishVerdict(
       verdict,
@@ -173,16 +152,16 @@ export class PinResolver implements AsyncDisposable {
    */
   recheck(refusal: Error): Promise<boolean> | undefined {
     const refused = this.#refusals.get(refusal);
-    const evidence = this.#judgement.evidenceOf(refusal);
-    if (refused === undefined || evidence === undefined || this.#keeper.isClosed) return undefined;
+    const evidence = this.#store.evidenceOf(refusal);
+    if (refused === undefined || evidence === undefined || this.#store.isClosed) return undefined;
     const { read, snapshot } = refused;
-    if (read === undefined && snapshot === this.snapshot) return undefined;
+    if (read === undefined && snapshot === this.#store.snapshotFor(evidence.host)) return undefined;
     return this.#acceptsAfter(read ?? Promise.resolve(), evidence);
   }
 
   /** The same question about a connection that was verified earlier, under the pins in force now. @throws PinError */
   judge(evidence: Evidence): Verdict {
-    return this.#judgement.judge(evidence);
+    return this.#store.judge(evidence);
   }
 
   /**
@@ -207,30 +186,45 @@ export class PinResolver implements AsyncDisposable {
     };
   }
 
-  /** Resolves when the host's pins are loaded: at once, since one document holds them all. @throws PinResolverError */
-  async ready(_host?: string): Promise<void> {
-    this.#keeper.assertUsable();
+  /**
+   * Resolves when the host's pins are loaded: at once where one document holds them all, else after one read at most,
+   * within `readTimeoutMs`. For clients that take TLS options: agents do it themselves.
+   *
+   * @param host - needed where each host has a document of its own; `host:port` does as well
+   * @throws PinMismatchError (`ERR_PIN_NOT_LOADED`) where the host has no pins, which says why; PinResolverError
+   */
+  async ready(host?: string): Promise<void> {
+    await this.#store.ready(host);
   }
 
   /**
    * Waits, 2 s at most, for one read where the last confirmation is older than the interval: after a serverless thaw.
    * While the store is being left alone after failed reads there is nothing to wait for.
    *
-   * @throws PinResolverError
+   * @param host - where each host has a document of its own: that host alone
+   * @throws PinError
    */
-  async ensureFresh(): Promise<void> {
-    this.#keeper.assertOpen();
-    await this.#keeper.whenFresh();
-    this.#keeper.assertUsable();
+  async ensureFresh(host?: string): Promise<void> {
+    this.#store.assertOpen();
+    await this.#store.ensureFresh(host);
   }
 
   /**
    * What a request to this target has to wait for before it may use or open a connection; `undefined` where nothing: for
-   * agents. After a suspension of the process that is one read, 2 s at most, once; then the pins in force decide. Never
-   * throws. Costs two looks at the clock while the pins are fresh.
+   * agents. After a suspension of the process that is one read, 2 s at most, once; then the pins in force decide. A host
+   * with a document of its own is loaded, and read where it has been idle; where it has no pins the promise is rejected
+   * (`ERR_PIN_NOT_LOADED`). Never throws. Costs two looks at the clock while the pins are fresh.
    */
-  prepare(_target: Target): Promise<void> | undefined {
-    return this.#keeper.isClosed ? undefined : this.#keeper.prepare();
+  prepare(target: Target): Promise<void> | undefined {
+    return this.#store.isClosed ? undefined : this.#store.prepare(target);
+  }
+
+  /**
+   * A connection to this target is being opened, or is open: a host with a document of its own is refreshed and not
+   * evicted until the returned function is called. For agents.
+   */
+  retain(target: Target): () => void {
+    return this.#store.retain(target);
   }
 
   /**
@@ -239,49 +233,33 @@ export class PinResolver implements AsyncDisposable {
    * time) is not read: the outcome is then the last failure, and `status().nextRefreshAt` tells when it is read next.
    * Never rejects for a failed read.
    *
+   * @param host - where each host has a document of its own: that host, instead of all that are in use
    * @throws PinResolverError (`ERR_RESOLVER_CLOSED`)
    */
-  async refresh(): Promise<RefreshOutcome> {
-    this.#keeper.assertOpen();
-    return (await this.#keeper.loop.ask()) ?? this.#keeper.whyLeftAlone();
+  async refresh(host?: string): Promise<RefreshOutcome> {
+    this.#store.assertOpen();
+    return this.#store.refresh(host);
   }
 
   /**
    * Something changed in the store, says a push bridge: reads now, a second after the last read at the earliest, and once
    * more where a read was under way already, so that a burst makes two reads. Costs nothing where the revision is in
    * force, or is known to be refused.
+   *
+   * @param host - where each host has a document of its own: which one; without it those in use are read within seconds
    */
-  notify(revision?: string): void {
-    if (!this.#keeper.isClosed && (revision === undefined || !this.#keeper.knows(revision)))
-      this.#keeper.loop.push();
+  notify(revision?: string, host?: string): void {
+    if (!this.#store.isClosed) this.#store.notify(revision, host);
   }
 
   /** How the resolver stands, as plain data. */
   status(): ResolverStatus {
-    const { snapshot, freshness, health, loop, counters, isClosed } = this.#keeper;
-    const { document, revision, generation, source, provider, location } = snapshot;
-    const { lastError, lastRejected } = health;
-    const expiresAt = freshness.expiresAt(document.expiresAt);
+    const { counters, ...status } = this.#store.status();
     return structuredClone({
       name: this.name,
-      state: health.state(),
-      source,
       mode: this.#settings.mode,
-      provider,
-      ...(location === undefined ? {} : { location }),
-      revision,
-      ...(generation === undefined ? {} : { generation }),
-      ageMs: Math.round(freshness.ageMs()),
-      expiresAt: Number.isFinite(expiresAt) ? expiresAt : null,
-      nextRefreshAt: loop.nextAt ?? null,
-      breaker: loop.breaker,
-      ...(lastError === undefined ? {} : { lastError }),
-      ...(lastRejected === undefined ? {} : { lastRejected }),
-      ...(this.#lastKnownGood === undefined ? {} : { lastKnownGood: this.#lastKnownGood.status }),
-      quarantined: document.badRows,
-      hosts: [...new Set(document.rows.map((row) => row.pattern))],
+      ...status,
       counters: { ...counters, ...this.#counters },
-      isClosed,
     });
   }
 
@@ -305,13 +283,12 @@ export class PinResolver implements AsyncDisposable {
     if (signal?.aborted === true) return stop;
     this.#events.add('*', listener);
     signal?.addEventListener('abort', stop, { once: true });
-    const { health, freshness, snapshot } = this.#keeper;
+    const { snapshot, present: now } = this.#store;
     const about = { resolver: this.name, at: this.#settings.clock.now(), snapshot };
-    const state = health.state();
     const present =
-      state === 'fresh'
+      now.state === 'fresh'
         ? snapshotEvent('ready', about, {})
-        : snapshotEvent(state, about, { ageMs: Math.round(freshness.ageMs()) });
+        : snapshotEvent(now.state, about, { ageMs: Math.round(now.ageMs) });
     this.#events.call(listener, present);
     return stop;
   }
@@ -321,11 +298,11 @@ export class PinResolver implements AsyncDisposable {
    * `ERR_RESOLVER_CLOSED`. Idempotent.
    */
   async close(): Promise<void> {
-    if (this.#keeper.isClosed) return;
-    this.#keeper.stop();
+    if (this.#store.isClosed) return;
+    this.#store.stop();
     this.#events.emit({ type: 'close', resolver: this.name, at: this.#settings.clock.now() });
     this.#events.clear();
-    await closeProviders(this.#settings, this.#lastKnownGood);
+    await closeProviders(this.#settings, this.#store);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -333,16 +310,16 @@ export class PinResolver implements AsyncDisposable {
   }
 
   /** The pins that a mismatch lacks may be in the store already. */
-  #refreshAfter(error: unknown): void {
-    if (!isCurable(error) || this.#keeper.isClosed) return;
-    const { snapshot } = this;
-    this.#refusals.set(error, { snapshot, read: this.#keeper.readAfterMismatch() });
+  #refreshAfter(error: unknown, host: string): void {
+    if (!isCurable(error) || this.#store.isClosed) return;
+    const snapshot = this.#store.snapshotFor(host);
+    this.#refusals.set(error, { snapshot, read: this.#store.readAfterMismatch(host) });
   }
 
   async #acceptsAfter(read: Promise<unknown>, evidence: Evidence): Promise<boolean> {
-    await this.#keeper.waitFor(read);
+    await this.#store.waitFor(read);
     try {
-      this.#judgement.judge(evidence);
+      this.#store.judge(evidence);
       return true;
     } catch {
       return false;
@@ -372,18 +349,13 @@ export class PinResolver implements AsyncDisposable {
   }
 }
 
-function createLastKnownGood(settings: ResolverSettings, warnings: Warnings): LastKnownGood | undefined {
-  const { lastKnownGood } = settings;
-  return lastKnownGood && new LastKnownGood({ ...settings, lastKnownGood }, warnings);
-}
-
 /** Whatever a provider does when it is closed, be it a throw that is no rejection or nothing at all, is its own affair. */
 async function closeProviders(
   { provider, fallback, clock, readTimeoutMs }: ResolverSettings,
-  lastKnownGood?: LastKnownGood,
+  store?: PinStore,
 ): Promise<void> {
   const ends = [provider, fallback].map(async (each) => each?.close?.());
-  const closed = Promise.allSettled([...ends, lastKnownGood?.settled()]);
+  const closed = Promise.allSettled([...ends, store?.settled?.()]);
   let timer: ClockTimer | undefined;
   const waited = new Promise<void>((resolve) => {
     timer = clock.after(readTimeoutMs, resolve);

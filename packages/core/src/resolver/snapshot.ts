@@ -29,20 +29,31 @@ export function describeSource(source: {
   return printable(text);
 }
 
+/** Where a provider keeps the document, or that of one host: `{host}` in its location says the host's name. */
+export function locationOf({ location }: PinProvider, host: string | undefined): string | undefined {
+  return host === undefined ? location : location?.replaceAll('{host}', host);
+}
+
 /** Freezes a document that takes effect into a snapshot. */
 export function snapshotOf(
   document: PinDocument,
   revision: string,
-  from: { readonly source: SnapshotSource; readonly provider: PinProvider; readonly fetchedAt: number },
+  from: {
+    readonly source: SnapshotSource;
+    readonly provider: PinProvider;
+    readonly fetchedAt: number;
+    readonly host?: string;
+  },
 ): Snapshot {
-  const { source, provider, fetchedAt } = from;
+  const { source, provider, fetchedAt, host } = from;
+  const location = locationOf(provider, host);
   return Object.freeze({
     document,
     revision,
     ...(document.generation === undefined ? {} : { generation: document.generation }),
     source,
     provider: provider.name,
-    ...(provider.location === undefined ? {} : { location: provider.location }),
+    ...(location === undefined ? {} : { location }),
     fetchedAt,
   });
 }

@@ -40,6 +40,33 @@ export interface LastKnownGoodStatus {
   readonly problem?: string;
 }
 
+/** One host of a resolver that has one document per host. */
+export interface HostStatus {
+  readonly host: string;
+  readonly state: FreshnessState | 'not-loaded';
+  readonly revision?: string;
+  readonly generation?: number;
+  /** Since the provider last confirmed its pins. */
+  readonly ageMs?: number;
+  readonly lastError?: ErrorSummary;
+  readonly lastRejected?: RejectedSummary;
+}
+
+/** The hosts of a resolver that has one document per host: counts, and the few that are worst off. */
+export interface PerHostStatus {
+  readonly loaded: number;
+  /** Refreshed by the timer: used lately, required, or with live connections. */
+  readonly inUse: number;
+  /** In use, and not fresh. */
+  readonly stale: number;
+  /** Asked for lately, and without usable pins. */
+  readonly notLoaded: number;
+  /** Reads under way or waiting. */
+  readonly pending: number;
+  /** Ten at most. */
+  readonly worst: readonly HostStatus[];
+}
+
 /** How a resolver stands: plain JSON, for health endpoints. Durations in ms, instants in epoch ms. */
 export interface ResolverStatus {
   readonly name: string;
@@ -65,8 +92,10 @@ export interface ResolverStatus {
   readonly lastKnownGood?: LastKnownGoodStatus;
   /** Rows that were set aside. */
   readonly quarantined: readonly BadRow[];
-  /** Patterns in force. */
+  /** Patterns in force; where each host has a document of its own, a hundred at most. */
   readonly hosts: readonly string[];
+  /** Where each host has a document of its own. */
+  readonly perHost?: PerHostStatus;
   readonly counters: ResolverCounters;
   readonly isClosed: boolean;
 }

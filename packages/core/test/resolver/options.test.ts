@@ -78,6 +78,7 @@ describe('the options of a resolver', () => {
     ['startupTimeoutMs', { startupTimeoutMs: Infinity }],
     ['readTimeoutMs', { readTimeoutMs: 0 }],
     ['maxDocumentBytes', { maxDocumentBytes: 0 }],
+    ['maxHosts', { maxHosts: 10 }],
     ['fallback', { fallback: {} }],
     ['fallback', { fallback: { name: 'env' } }],
     ['fallback', { fallback: { name: 'vault', scope: 'host', read: (): void => undefined } }],
@@ -90,6 +91,25 @@ describe('the options of a resolver', () => {
     });
   }
 
+  it('of one document per host name how many are kept, and take no fallback', () => {
+    const perHost = {
+      name: 'vault',
+      scope: 'host' as const,
+      read: async () => ({ document: {}, revision: '1' }),
+    };
+    expect(readSettings(perHost, {}).maxHosts).to.equal(10_000);
+    for (const maxHosts of [0, -1, 1.5, NaN, Infinity, '7'])
+      expectInvalidOption(
+        mistakeIn(() => readSettings(perHost, { maxHosts } as never)),
+        'maxHosts',
+      );
+    const fallback = { name: 'env', read: perHost.read };
+    expectInvalidOption(
+      mistakeIn(() => readSettings(perHost, { fallback })),
+      'fallback',
+    );
+  });
+
   for (const [title, value] of [
     ['nothing', undefined],
     ['null', null],
@@ -99,7 +119,7 @@ describe('the options of a resolver', () => {
     ['something with an empty name', { name: '', read: (): void => undefined }],
     ['something with an interval of nonsense', { name: 'vault', read: noop, defaultRefreshIntervalMs: NaN }],
     ['something that is read all the time', { name: 'vault', read: noop, defaultRefreshIntervalMs: 0 }],
-    ['a provider for single hosts', { name: 'vault', scope: 'host', read: (): void => undefined }],
+    ['a provider of an unknown scope', { name: 'vault', scope: 'hosts', read: (): void => undefined }],
   ] as const) {
     it(`refuse ${title} for a provider`, () => {
       expectInvalidOption(
