@@ -137,16 +137,18 @@ describe('the token', () => {
   it('is in no event, no status and no warning of a resolver', async () => {
     const events: PinEvent[] = [];
     const warnings = await warningsDuring(async () => {
-      const resolver = await PinResolver.create(createVaultProvider(optionsFor(vault)), {
-        onEvent: (event) => events.push(event),
-        refreshIntervalMs: 3_600_000,
-      });
+      // Each a resolver of its own: one that was refused leaves its store alone for a while.
       for (const [, responder] of echoes) {
+        vault.respondWith(undefined);
+        const resolver = await PinResolver.create(createVaultProvider(optionsFor(vault)), {
+          onEvent: (event) => events.push(event),
+          refreshIntervalMs: 3_600_000,
+        });
         vault.respondWith(responder);
         expect((await resolver.refresh()).outcome).to.be.oneOf(['failed', 'rejected']);
         expectNoToken(resolver.status());
+        await resolver.close();
       }
-      await resolver.close();
     });
     const told = events.filter(({ type }) => type === 'refreshError' || type === 'documentRejected');
     expect(told).to.have.length(echoes.length);

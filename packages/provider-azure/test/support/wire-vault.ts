@@ -87,8 +87,8 @@ export class WireVault {
     return new WireVault(server, { root, leaf }, seen, state);
   }
 
-  /** From now on this is the answer to every request with a token. */
-  answerWith(answer: WireAnswer): void {
+  /** From now on this is the answer to every request with a token; without one, the answer of the beginning. */
+  answerWith(answer: WireAnswer = goodAnswer): void {
     this.#state.answer = answer;
   }
 
