@@ -55,7 +55,7 @@ describe('the fallback', () => {
 
   async function start(env: Environment, options: CreatePinResolverOptions = {}): Promise<PinResolver> {
     return resolvers.start(
-      { startupTimeoutMs: 300, readTimeoutMs: 100, refreshIntervalMs: 3_600_000, ...options },
+      { startupTimeoutMs: 2_000, readTimeoutMs: 400, refreshIntervalMs: 3_600_000, ...options },
       env,
     );
   }

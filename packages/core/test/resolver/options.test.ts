@@ -91,7 +91,7 @@ describe('the options of a resolver', () => {
     });
   }
 
-  it('of one document per host name how many are kept, and take no fallback', () => {
+  it('of one document per host name how many are kept, and take neither fallback nor copy on disk', () => {
     const perHost = {
       name: 'vault',
       scope: 'host' as const,
@@ -107,6 +107,10 @@ describe('the options of a resolver', () => {
     expectInvalidOption(
       mistakeIn(() => readSettings(perHost, { fallback })),
       'fallback',
+    );
+    expectInvalidOption(
+      mistakeIn(() => readSettings(perHost, { lastKnownGood: { directory: '/var/lib/pins' } })),
+      'lastKnownGood',
     );
   });
 
