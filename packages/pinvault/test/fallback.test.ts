@@ -55,7 +55,13 @@ describe('the fallback', () => {
 
   async function start(env: Environment, options: CreatePinResolverOptions = {}): Promise<PinResolver> {
     return resolvers.start(
-      { startupTimeoutMs: 2_000, readTimeoutMs: 400, refreshIntervalMs: 3_600_000, ...options },
+      {
+        failedStartDelayMs: 0,
+        startupTimeoutMs: 2_000,
+        readTimeoutMs: 400,
+        refreshIntervalMs: 3_600_000,
+        ...options,
+      },
       env,
     );
   }
