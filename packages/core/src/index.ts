@@ -1,6 +1,7 @@
 export { PinResolver } from './resolver/resolver.js';
 export type { PinnedTlsOptions } from './resolver/resolver.js';
 export type { RefreshOutcome } from './resolver/keeper.js';
+export { errorOf } from './resolver/check.js';
 export type { ServerIdentityCheck } from './resolver/check.js';
 export type { LastKnownGoodOptions, ResolverOptions } from './resolver/options.js';
 export type {

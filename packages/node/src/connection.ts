@@ -1,5 +1,12 @@
 import type { Duplex } from 'node:stream';
-import { type Evidence, PinError, PinMismatchError, type Target, type Verdict } from '@pinvault/core';
+import {
+  errorOf,
+  type Evidence,
+  PinError,
+  PinMismatchError,
+  type Target,
+  type Verdict,
+} from '@pinvault/core';
 import type { PinSource } from './pin-source.js';
 
 /** What an agent remembers of one connection, from the dial to the close. */
@@ -55,7 +62,7 @@ export function whyStale(pins: PinSource, connection: Connection): Error | undef
     evidenceOf(pins.judge(connection.evidence), connection.evidence.host);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error : new Error('ERR_PIN_MISMATCH: the check failed', { cause: error });
+    return errorOf(error, connection.evidence.host);
   }
 }
 

@@ -2,7 +2,7 @@ import { Agent as HttpAgent, type ClientRequest } from 'node:http';
 import { Agent, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
-import { invalidOption, type NodeCertificate, type PinEventListener } from '@pinvault/core';
+import { errorOf, invalidOption, type NodeCertificate, type PinEventListener } from '@pinvault/core';
 import { type Connection, endsAtOnce, evidenceOf, isPending, whyStale, whyUnjudged } from './connection.js';
 import { type HandshakeWatch, holdForHandshake, holdRequest } from './held-request.js';
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
@@ -137,9 +137,7 @@ export class PinnedAgent extends Agent {
           connection.evidence = evidenceOf(pins.verify(target, certificate), target.host);
           return undefined;
         } catch (error) {
-          return error instanceof Error
-            ? error
-            : new Error('ERR_PIN_MISMATCH: the check failed', { cause: error });
+          return errorOf(error, target.host);
         }
       },
     };

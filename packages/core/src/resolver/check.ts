@@ -1,3 +1,4 @@
+import { PinMismatchError } from '../errors.js';
 import type { Target } from '../policy/host.js';
 import type { NodeCertificate } from '../verify/certificate.js';
 
@@ -25,11 +26,16 @@ export function createServerIdentityCheck(
       verify({ host: fixed.host ?? host, port: fixed.port }, certificate);
       return undefined;
     } catch (error) {
-      return error instanceof Error
-        ? error
-        : new Error('ERR_PIN_MISMATCH: the check failed', { cause: error });
+      return errorOf(error, fixed.host ?? host);
     }
   };
+}
+
+/** What a check answers with: an Error, whatever was thrown in it; anything else Node would hand over as it is. */
+export function errorOf(thrown: unknown, host: string): Error {
+  return thrown instanceof Error
+    ? thrown
+    : new PinMismatchError('ERR_PIN_MISMATCH', 'the check failed', { host });
 }
 
 /** With `rejectUnauthorized: false` Node would call the check and ignore its answer; the flag is read after the call. */
