@@ -54,6 +54,14 @@ export interface Attempt {
 const body = Buffer.alloc(200_000, 'x');
 const headers = { authorization: 'Bearer canary' };
 
+// A whole request: a server that does not understand what it reads resets the connection, which looks like a refusal.
+const message = Buffer.concat([
+  Buffer.from(
+    `POST / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n`,
+  ),
+  body,
+]);
+
 async function attempt(site: Site, run: () => Promise<unknown>): Promise<Attempt> {
   const before = site.server.applicationBytes;
   const failure = await run().catch((error: unknown) => error ?? new Error('refused with nothing'));
@@ -132,7 +140,7 @@ export const roads = {
           socket.on('error', onError);
           socket.once('secureConnect', () => socket.end());
           socket.resume().once('close', () => resolve());
-          socket.write(body);
+          socket.write(message);
         }),
     );
   },
