@@ -100,6 +100,11 @@ export interface HandshakeWatch {
 export function holdForHandshake(request: ClientRequest, watch: HandshakeWatch, previous?: Duplex): void {
   const takeBack = intercept(request, 'onSocket', (original) => (socket, error) => {
     takeBack();
+    if (request.destroyed) {
+      // Ended before its turn came: Node ends it, and the connection is free for the next.
+      original(socket, error);
+      return;
+    }
     const given = socket as Duplex | null | undefined;
     if (error instanceof Error) {
       // From a tunnel through a proxy, whose connections are handed over after their handshake.

@@ -71,7 +71,8 @@ export class PinnedAgent extends Agent {
     const dialled =
       typeof options.servername === 'string' ? options : { ...options, servername: serverName(options.host) };
     const admission: Admission = { request, options: dialled, rest };
-    const waiting = this.#pins.prepare?.(targetOf(dialled, this.options));
+    // One that was aborted before it began is Node's to end: no store is read for it.
+    const waiting = request.destroyed ? undefined : this.#pins.prepare?.(targetOf(dialled, this.options));
     if (waiting === undefined) this.#admit(admission);
     else holdRequest(request, waiting, () => this.#admit(admission));
   }

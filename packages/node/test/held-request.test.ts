@@ -112,6 +112,14 @@ describe('a request that has to wait for its pins', () => {
     expect([service.server.connections, Object.keys(agent.sockets)]).to.deep.equal([0, []]);
   });
 
+  it('waits for nothing where it was aborted before it began', async () => {
+    await start();
+    const aborted = await errorOf(send({ signal: AbortSignal.abort() }));
+    expect(aborted.code).to.equal('ABORT_ERR');
+    expect(asked).to.deep.equal([]);
+    expect(service.server.applicationBytes).to.equal(0);
+  });
+
   it('tells of its timeout', async () => {
     await start();
     const byOption = send({ timeout: 5 });
@@ -182,6 +190,19 @@ describe('a request whose connection is in its handshake', () => {
     const [given, hungUp] = await ended;
     expect(given).to.equal(reason);
     expect(hungUp.code).to.equal('ECONNRESET');
+  });
+
+  it('ends where it was over before it got there: aborted from the start, or destroyed in the queue', async () => {
+    const agent = new PinnedAgent(service.pins, { maxSockets: 1, lookup: loopbackLookup });
+    const aborted = send({ agent, signal: AbortSignal.abort() });
+    expect((await errorOf(aborted)).code).to.equal('ABORT_ERR');
+    const [first, second] = [send({ agent }), send({ agent })];
+    const ended = Promise.all([errorOf(first), errorOf(second)]);
+    second.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    first.destroy();
+    expect((await ended).map(({ code }) => code)).to.deep.equal(['ECONNRESET', 'ECONNRESET']);
+    agent.destroy();
   });
 
   it('hears of its socket once, and has it to the end', async () => {
