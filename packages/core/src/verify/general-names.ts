@@ -59,6 +59,9 @@ function readGeneralName(der: Uint8Array, name: DerElement): GeneralName {
   return { tag, content: contentOf(der, readOnly(der, name, tags.sequence)) };
 }
 
+// Far more than any chain in use, and less than 10 ms.
+const maxComparisons = 10_000;
+
 /**
  * Whether the certificates below a CA keep its constraints. DNS names, IP addresses and permitted subjects are compared;
  * a constraint of any other kind is kept only where nothing below has a name of that kind.
@@ -69,10 +72,13 @@ export function keepConstraints(
   below: readonly (readonly GeneralName[])[],
   { permitted, excluded }: NameConstraints,
 ): boolean {
+  const names = below.flat();
+  // A certificate of thousands of each would hold up the event loop: refused, as OpenSSL refuses more than 2^20.
+  if (names.length * (permitted.length + excluded.length) > maxComparisons) return false;
   const isDns = ({ tag }: GeneralName): boolean => tag === dnsName;
   // Without a DNS name Node goes by the common name, which is not compared here.
   if ([...permitted, ...excluded].some(isDns) && below[0]?.some(isDns) !== true) return false;
-  return below.flat().every((name) => {
+  return names.every((name) => {
     const isSameKind = ({ tag }: GeneralName): boolean => tag === name.tag;
     const bases = permitted.filter(isSameKind);
     if (bases.length > 0 && !bases.some((base) => isWithin(name, base))) return false;

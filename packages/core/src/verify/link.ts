@@ -21,7 +21,7 @@ interface ReadCertificate {
  * outlives them.
  */
 export class LinkCache {
-  readonly #links = new LRUCache<string, Link>({ max: 2_000 });
+  readonly #links = new LRUCache<string, Link>({ max: 2_000, maxSize: maxBytes, sizeCalculation: sizeOf });
   // The issuer of one link is the child of the next, and reading it costs more than its signature (OpenSSL 3.0).
   #lastRead: ReadCertificate | undefined;
 
@@ -61,6 +61,14 @@ export class LinkCache {
     this.#lastRead = { fingerprint, x509: new X509Certificate(der), facts: readCertificateFacts(der) };
     return this.#lastRead;
   }
+}
+
+// A certificate may have thousands of names: the number of links alone bounds no memory.
+const maxBytes = 16 * 1_024 * 1_024;
+
+/** Roughly, in bytes: the names are most of it. */
+function sizeOf(link: Link): number {
+  return link.sound ? 8_000 + 200 * (link.child.names.length + link.issuer.names.length) : 500;
 }
 
 function hasEnded(link: Link, now: number): boolean {

@@ -53,6 +53,12 @@ describe('name constraints that permit', () => {
     expect(keepConstraints([], constraints)).to.equal(false);
   });
 
+  it('and names that are too many to compare count as not kept', () => {
+    const below = (count: number) => [Array.from({ length: count }, () => dns('a.example.test'))];
+    expect(keepConstraints(below(10_000), permits(dns('example.test')))).to.equal(true);
+    expect(keepConstraints(below(10_001), permits(dns('example.test')))).to.equal(false);
+  });
+
   it('bind the CAs between as well', () => {
     const below = [[dns('example.test'), subject('ab')], [subject('ac')]];
     expect(keepConstraints(below, permits(subject('a')))).to.equal(true);
