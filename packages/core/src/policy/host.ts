@@ -2,13 +2,18 @@ import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { codePointHex, printable } from '../internal/text.js';
 
+/** A host for people: what stands before an `@` may be a password. */
+export function withoutUser(text: string): string {
+  return text.replace(/^.*@/su, '…@');
+}
+
 /** Thrown for a text that is no host name; `problem` is one clause for people. */
 export class HostSyntaxError extends Error {
   override readonly name = 'HostSyntaxError';
   readonly problem: string;
 
   constructor(host: string, problem: string) {
-    super(`host "${printable(host, 80)}": ${problem}`);
+    super(`host "${printable(withoutUser(host), 80)}": ${problem}`);
     this.problem = problem;
   }
 }
@@ -100,6 +105,6 @@ export function splitPort(text: string): { host: string; port?: number } {
   const digits = text.slice(colon + 1);
   if (host.includes(':') && !host.startsWith('[')) return { host: text };
   const port = /^[1-9][0-9]{0,4}$/u.test(digits) ? Number(digits) : Number.NaN;
-  if (!(port <= 65_535)) throw new HostSyntaxError(text, `port "${printable(digits, 12)}" is not 1 to 65535`);
+  if (!(port <= 65_535)) throw new HostSyntaxError(text, 'the port is not 1 to 65535');
   return { host, port };
 }

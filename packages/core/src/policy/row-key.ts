@@ -1,7 +1,7 @@
 import { PinDocumentError } from '../errors.js';
 import { expected } from '../internal/expected.js';
 import { printable } from '../internal/text.js';
-import { HostSyntaxError } from './host.js';
+import { HostSyntaxError, withoutUser } from './host.js';
 import { ownPattern } from './host-key.js';
 import { parseHostPattern } from './host-pattern.js';
 import { findOddCharacter } from './odd-character.js';
@@ -33,8 +33,12 @@ export function parseRowKey(key: string, ownHost?: string): RowPlace {
     const { problem } = expected(error, HostSyntaxError);
     throw new PinDocumentError(
       'ERR_DOCUMENT_MALFORMED',
-      `the key "${printable(key, 120)}" is no host pattern: ${problem}`,
-      { reason: 'bad-key', key, hint: slips.find(({ looksLike }) => looksLike.test(host))?.hint },
+      `the key "${printable(withoutUser(key), 120)}" is no host pattern: ${problem}`,
+      {
+        reason: 'bad-key',
+        key: withoutUser(key),
+        hint: slips.find(({ looksLike }) => looksLike.test(host))?.hint,
+      },
     );
   }
 }

@@ -15,6 +15,17 @@ const rowOf = (document: PinDocument, key: string): DocumentRow | undefined =>
     (row) => (row.label === undefined ? row.pattern : `${row.pattern}#${row.label}`) === key,
   );
 
+describe('a key that holds a password', () => {
+  it('is told without it', () => {
+    const error = thrownBy(
+      () => decodeDocument({ 'postgres://svc:S3cret@db.example.test/x': 'none' }),
+      PinDocumentError,
+      'ERR_DOCUMENT_MALFORMED',
+    );
+    expect(JSON.stringify(error)).not.to.contain('S3cret');
+  });
+});
+
 describe('a document', () => {
   it('is plain frozen data, in the order of its keys whatever the order in the text', () => {
     const document = decodeDocument({ 'b.test': one, 'a.test#x': two, 'a.test': `${two} ${one}` });
