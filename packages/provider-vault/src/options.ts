@@ -7,13 +7,15 @@ import {
   readVariable,
   type Variable,
 } from './environment.js';
-import { isLoopback, parseAddress } from './address.js';
-import { type CaOption, readCa } from './ca.js';
+import { isLoopback, parseAddress } from './connection/address.js';
+import { type CaOptions, readCa } from './connection/ca.js';
+import { type ClientCertificateOptions, readClientCertificate } from './connection/client-certificate.js';
+import { SecureContexts } from './connection/secure-context.js';
 import { parseSecretPath, type SecretPath } from './secret-path.js';
 import { type TokenOption, type TokenSource, tokenSource } from './token.js';
 
 /** Options of {@link createVaultProvider}. What is not given comes from `VAULT_*` (or `BAO_*`, which goes first). */
-export interface VaultProviderOptions {
+export interface VaultProviderOptions extends CaOptions, ClientCertificateOptions {
   /** `https://vault.example.com:8200`. @defaultValue `VAULT_ADDR` */
   readonly address?: string | undefined;
   /**
@@ -31,8 +33,6 @@ export interface VaultProviderOptions {
   readonly token?: TokenOption | undefined;
   /** @defaultValue `VAULT_NAMESPACE` */
   readonly namespace?: string | undefined;
-  /** PEM of the CAs that are trusted for the vault's certificate. @defaultValue `VAULT_CACERT`, else Node's */
-  readonly ca?: CaOption | undefined;
   /** The name that the vault's certificate carries. @defaultValue `VAULT_TLS_SERVER_NAME`, else the address's host */
   readonly servername?: string | undefined;
   /**
@@ -54,7 +54,7 @@ export interface VaultSettings {
   readonly secret: SecretPath;
   readonly token: TokenSource;
   readonly namespace: string;
-  readonly ca: (string | Buffer)[] | undefined;
+  readonly secureContexts: SecureContexts;
   readonly servername: string | undefined;
   readonly pins: readonly string[] | undefined;
   readonly skipVerify: boolean;
@@ -71,6 +71,12 @@ const knownOptions: Record<keyof VaultProviderOptions, true> = {
   token: true,
   namespace: true,
   ca: true,
+  caFile: true,
+  caPath: true,
+  cert: true,
+  key: true,
+  certFile: true,
+  keyFile: true,
   servername: true,
   pins: true,
   timeoutMs: true,
@@ -97,7 +103,7 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
     secret: parseSecretPath(options.path, options.mount),
     token: tokenSource(options.token, env),
     namespace: readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '',
-    ca: readCa(options.ca, env),
+    secureContexts: new SecureContexts(readCa(options, env), readClientCertificate(options, env)),
     servername: readWord('servername', options.servername, readVariable(env, 'TLS_SERVER_NAME')),
     pins,
     skipVerify: skipVerify !== undefined,
