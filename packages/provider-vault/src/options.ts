@@ -1,4 +1,11 @@
-import { decodeDocument, invalidOption, type PinDocument, PinError } from '@pinvault/core';
+import {
+  type Clock,
+  decodeDocument,
+  invalidOption,
+  type PinDocument,
+  PinError,
+  systemClock,
+} from '@pinvault/core';
 import {
   booleanOf,
   durationMsOf,
@@ -9,11 +16,12 @@ import {
 } from './environment.js';
 import { isLoopback, parseAddress } from './address.js';
 import { type CaOption, readCa } from './ca.js';
+import { type KvOptions, type KvSettings, readKvSettings } from './kv/options.js';
 import { parseSecretPath, type SecretPath } from './secret-path.js';
 import { type TokenOption, type TokenSource, tokenSource } from './token.js';
 
 /** Options of {@link createVaultProvider}. What is not given comes from `VAULT_*` (or `BAO_*`, which goes first). */
-export interface VaultProviderOptions {
+export interface VaultProviderOptions extends KvOptions {
   /** `https://vault.example.com:8200`. @defaultValue `VAULT_ADDR` */
   readonly address?: string | undefined;
   /**
@@ -22,7 +30,7 @@ export interface VaultProviderOptions {
    * canonical form.
    */
   readonly path: string;
-  /** The mount, where it has a slash of its own; the path begins with it. @defaultValue the path's first segment */
+  /** The mount, without which the vault is asked for it; the path begins with it. @defaultValue what the vault says, else the path's first segment */
   readonly mount?: string | undefined;
   /**
    * The token, or a function that is asked before each read, and once more when the vault denies one.
@@ -46,12 +54,15 @@ export interface VaultProviderOptions {
   readonly allowInsecureStore?: boolean | undefined;
   /** @defaultValue `process.env` */
   readonly env?: Environment | undefined;
+  /** For tests: the clock. */
+  readonly clock?: Clock | undefined;
 }
 
 /** The options, checked and with their defaults. */
 export interface VaultSettings {
   readonly address: URL;
   readonly secret: SecretPath;
+  readonly kv: KvSettings;
   readonly token: TokenSource;
   readonly namespace: string;
   readonly ca: (string | Buffer)[] | undefined;
@@ -59,6 +70,7 @@ export interface VaultSettings {
   readonly pins: readonly string[] | undefined;
   readonly skipVerify: boolean;
   readonly timeoutMs: number;
+  readonly clock: Clock;
 }
 
 // A longer timer fires at once.
@@ -76,6 +88,9 @@ const knownOptions: Record<keyof VaultProviderOptions, true> = {
   timeoutMs: true,
   allowInsecureStore: true,
   env: true,
+  kvVersion: true,
+  version: true,
+  clock: true,
 };
 
 /** @throws TypeError (`ERR_INVALID_OPTION`) for an option, PinProviderError (`ERR_PROVIDER_MISCONFIGURED`) for a variable */
@@ -92,9 +107,11 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
   const skipVerify = readSkipVerify(env);
   refuseInsecure(address, skipVerify, options.allowInsecureStore === true);
   const pins = readPins(options.pins, address, skipVerify);
+  const secret = parseSecretPath(options.path, options.mount);
   return {
     address,
-    secret: parseSecretPath(options.path, options.mount),
+    secret,
+    kv: readKvSettings(options, secret),
     token: tokenSource(options.token, env),
     namespace: readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '',
     ca: readCa(options.ca, env),
@@ -102,6 +119,7 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
     pins,
     skipVerify: skipVerify !== undefined,
     timeoutMs: readTimeout(options, env),
+    clock: options.clock ?? systemClock,
   };
 }
 
