@@ -1,4 +1,11 @@
-import { decodeDocument, invalidOption, type PinDocument, PinError } from '@pinvault/core';
+import {
+  type Clock,
+  decodeDocument,
+  invalidOption,
+  type PinDocument,
+  PinError,
+  systemClock,
+} from '@pinvault/core';
 import {
   booleanOf,
   durationMsOf,
@@ -11,11 +18,12 @@ import { isLoopback, parseAddress } from './connection/address.js';
 import { type CaOptions, readCa } from './connection/ca.js';
 import { type ClientCertificateOptions, readClientCertificate } from './connection/client-certificate.js';
 import { SecureContexts } from './connection/secure-context.js';
+import { type KvOptions, type KvSettings, readKvSettings } from './kv/options.js';
 import { parseSecretPath, type SecretPath } from './secret-path.js';
 import { type TokenOption, type TokenSource, tokenSource } from './token.js';
 
 /** Options of {@link createVaultProvider}. What is not given comes from `VAULT_*` (or `BAO_*`, which goes first). */
-export interface VaultProviderOptions extends CaOptions, ClientCertificateOptions {
+export interface VaultProviderOptions extends CaOptions, ClientCertificateOptions, KvOptions {
   /** `https://vault.example.com:8200`. @defaultValue `VAULT_ADDR` */
   readonly address?: string | undefined;
   /**
@@ -24,7 +32,7 @@ export interface VaultProviderOptions extends CaOptions, ClientCertificateOption
    * canonical form.
    */
   readonly path: string;
-  /** The mount, where it has a slash of its own; the path begins with it. @defaultValue the path's first segment */
+  /** The mount, without which the vault is asked for it; the path begins with it. @defaultValue what the vault says, else the path's first segment */
   readonly mount?: string | undefined;
   /**
    * The token, or a function that is asked before each read, and once more when the vault denies one.
@@ -46,12 +54,15 @@ export interface VaultProviderOptions extends CaOptions, ClientCertificateOption
   readonly allowInsecureStore?: boolean | undefined;
   /** @defaultValue `process.env` */
   readonly env?: Environment | undefined;
+  /** For tests: the clock. */
+  readonly clock?: Clock | undefined;
 }
 
 /** The options, checked and with their defaults. */
 export interface VaultSettings {
   readonly address: URL;
   readonly secret: SecretPath;
+  readonly kv: KvSettings;
   readonly token: TokenSource;
   readonly namespace: string;
   readonly secureContexts: SecureContexts;
@@ -59,6 +70,7 @@ export interface VaultSettings {
   readonly pins: readonly string[] | undefined;
   readonly skipVerify: boolean;
   readonly timeoutMs: number;
+  readonly clock: Clock;
 }
 
 // A longer timer fires at once.
@@ -82,6 +94,9 @@ const knownOptions: Record<keyof VaultProviderOptions, true> = {
   timeoutMs: true,
   allowInsecureStore: true,
   env: true,
+  kvVersion: true,
+  version: true,
+  clock: true,
 };
 
 /** @throws TypeError (`ERR_INVALID_OPTION`) for an option, PinProviderError (`ERR_PROVIDER_MISCONFIGURED`) for a variable */
@@ -98,9 +113,11 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
   const skipVerify = readSkipVerify(env);
   refuseInsecure(address, skipVerify, options.allowInsecureStore === true);
   const pins = readPins(options.pins, address, skipVerify);
+  const secret = parseSecretPath(options.path, options.mount);
   return {
     address,
-    secret: parseSecretPath(options.path, options.mount),
+    secret,
+    kv: readKvSettings(options, secret),
     token: tokenSource(options.token, env),
     namespace: readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '',
     secureContexts: new SecureContexts(readCa(options, env), readClientCertificate(options, env)),
@@ -108,6 +125,7 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
     pins,
     skipVerify: skipVerify !== undefined,
     timeoutMs: readTimeout(options, env),
+    clock: options.clock ?? systemClock,
   };
 }
 
