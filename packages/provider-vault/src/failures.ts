@@ -1,5 +1,5 @@
 import { findPinError, PinDocumentError, PinError, PinProviderError } from '@pinvault/core';
-import { foreignText } from './foreign-text.js';
+import { foreignText, type Secrets } from './foreign-text.js';
 
 /**
  * The error for a request that brought no answer. The client's own error is never attached: its properties may hold the
@@ -44,8 +44,8 @@ export function closed({ host }: URL): PinError {
 }
 
 /** A redirect that would carry the token elsewhere, or that follows another one. */
-export function refusedRedirect(address: URL, target: URL, token: string): PinProviderError {
-  const to = foreignText(`${target.protocol}//${target.host}`, token, 120);
+export function refusedRedirect(address: URL, target: URL, secrets: Secrets): PinProviderError {
+  const to = foreignText(`${target.protocol}//${target.host}`, secrets, 120);
   const why =
     target.origin === address.origin
       ? 'a second time; only one redirect is followed'

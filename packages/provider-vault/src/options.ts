@@ -20,7 +20,8 @@ import { type ClientCertificateOptions, readClientCertificate } from './connecti
 import { SecureContexts } from './connection/secure-context.js';
 import { type KvOptions, type KvSettings, readKvSettings } from './kv/options.js';
 import { parseSecretPath, type SecretPath } from './secret-path.js';
-import { type TokenOption, type TokenSource, tokenSource } from './token.js';
+import { type AuthPlan, readAuth, type VaultAuthOptions } from './auth/auth-options.js';
+import { readToken, type TokenOption, type TokenOrigin } from './token.js';
 
 /** Options of {@link createVaultProvider}. What is not given comes from `VAULT_*` (or `BAO_*`, which goes first). */
 export interface VaultProviderOptions extends CaOptions, ClientCertificateOptions, KvOptions {
@@ -39,6 +40,11 @@ export interface VaultProviderOptions extends CaOptions, ClientCertificateOption
    * @defaultValue `VAULT_TOKEN`, else the token file of the command line, read anew each time
    */
   readonly token?: TokenOption | undefined;
+  /**
+   * How to log in, in place of a token: `{ method: 'approle', roleId, secretIdFile }`.
+   * @defaultValue what `PINVAULT_VAULT_AUTH_METHOD` and its like say, which go before `VAULT_TOKEN`
+   */
+  readonly auth?: VaultAuthOptions | undefined;
   /** @defaultValue `VAULT_NAMESPACE` */
   readonly namespace?: string | undefined;
   /** The name that the vault's certificate carries. @defaultValue `VAULT_TLS_SERVER_NAME`, else the address's host */
@@ -63,7 +69,9 @@ export interface VaultSettings {
   readonly address: URL;
   readonly secret: SecretPath;
   readonly kv: KvSettings;
-  readonly token: TokenSource;
+  readonly token: TokenOrigin;
+  /** `undefined` where there is a token. */
+  readonly auth: AuthPlan | undefined;
   readonly namespace: string;
   readonly secureContexts: SecureContexts;
   readonly servername: string | undefined;
@@ -81,6 +89,7 @@ const knownOptions: Record<keyof VaultProviderOptions, true> = {
   path: true,
   mount: true,
   token: true,
+  auth: true,
   namespace: true,
   ca: true,
   caFile: true,
@@ -113,13 +122,17 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
   const skipVerify = readSkipVerify(env);
   refuseInsecure(address, skipVerify, options.allowInsecureStore === true);
   const pins = readPins(options.pins, address, skipVerify);
+  const namespace = readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '';
+  if (options.token !== undefined && options.auth !== undefined)
+    throw invalidOption('vault.auth', 'and vault.token exclude each other');
   const secret = parseSecretPath(options.path, options.mount);
   return {
     address,
     secret,
     kv: readKvSettings(options, secret),
-    token: tokenSource(options.token, env),
-    namespace: readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '',
+    token: readToken(options.token, env),
+    auth: options.token === undefined ? readAuth(options.auth, env, namespace) : undefined,
+    namespace,
     secureContexts: new SecureContexts(readCa(options, env), readClientCertificate(options, env)),
     servername: readWord('servername', options.servername, readVariable(env, 'TLS_SERVER_NAME')),
     pins,

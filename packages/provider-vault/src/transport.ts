@@ -11,6 +11,8 @@ export interface VaultResponse {
   readonly contentType: string;
   readonly retryAfter: string | undefined;
   readonly text: string;
+  /** The log-in inside the request failed, and not the request (OpenBao's inline authentication). */
+  readonly isLoginRefused: boolean;
 }
 
 /** One request. The token is among the headers; the body goes out as JSON. */
@@ -19,6 +21,8 @@ export interface VaultRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: object | undefined;
+  /** What of headers and body must appear nowhere. */
+  readonly secrets: readonly string[];
 }
 
 /** The header that holds the token. */
@@ -42,18 +46,9 @@ export class VaultTransport {
     this.#settings = settings;
   }
 
-  /** One GET, as {@link request}. @throws PinError */
-  async get(
-    url: URL,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<VaultResponse> {
-    return this.request({ method: 'GET', url, headers }, signal);
-  }
-
   /** One request. Follows at most one redirect, and none that leaves the vault's origin. @throws PinError */
   async request(asked: VaultRequest, signal: AbortSignal): Promise<VaultResponse> {
-    const { url, headers } = asked;
+    const { url, secrets } = asked;
     const { address, timeoutMs } = this.#settings;
     if (this.#isClosed) throw closed(address);
     if (signal.aborted) throw endedByCaller(address, signal.reason);
@@ -68,7 +63,7 @@ export class VaultTransport {
       const target = new URL(first.location, url);
       const second = await this.#exchange(asked, target, ending.signal);
       if (second.location === undefined) return second;
-      throw refusedRedirect(address, new URL(second.location, target), headers[tokenHeader] ?? '');
+      throw refusedRedirect(address, new URL(second.location, target), secrets);
     } catch (error) {
       throw ending.signal.aborted ? (ending.signal.reason as PinError) : requestFailure(error, address);
     } finally {
@@ -87,13 +82,13 @@ export class VaultTransport {
   }
 
   async #exchange(
-    { method, headers, body }: VaultRequest,
+    { method, headers, body, secrets }: VaultRequest,
     url: URL,
     signal: AbortSignal,
   ): Promise<VaultResponse & { readonly location?: string | undefined }> {
     const { address, secureContexts } = this.#settings;
     // The token is in the headers: it goes to the configured vault and nowhere else.
-    if (url.origin !== address.origin) throw refusedRedirect(address, url, headers[tokenHeader] ?? '');
+    if (url.origin !== address.origin) throw refusedRedirect(address, url, secrets);
     this.#agent ??= this.#createAgent();
     const agent = await this.#agent;
     const isSecure = url.protocol === 'https:';
@@ -123,6 +118,7 @@ export class VaultTransport {
       statusCode,
       contentType: answered['content-type'] ?? '',
       retryAfter: answered['retry-after'],
+      isLoginRefused: answered['x-vault-inline-auth-failed'] !== undefined,
       text: await readBounded(response, this.#settings),
       ...(isRedirect ? { location: answered.location } : {}),
     };
