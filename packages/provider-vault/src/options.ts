@@ -14,14 +14,16 @@ import {
   readVariable,
   type Variable,
 } from './environment.js';
-import { isLoopback, parseAddress } from './address.js';
-import { type CaOption, readCa } from './ca.js';
+import { isLoopback, parseAddress } from './connection/address.js';
+import { type CaOptions, readCa } from './connection/ca.js';
+import { type ClientCertificateOptions, readClientCertificate } from './connection/client-certificate.js';
+import { SecureContexts } from './connection/secure-context.js';
 import { type KvOptions, type KvSettings, readKvSettings } from './kv/options.js';
 import { parseSecretPath, type SecretPath } from './secret-path.js';
 import { type TokenOption, type TokenSource, tokenSource } from './token.js';
 
 /** Options of {@link createVaultProvider}. What is not given comes from `VAULT_*` (or `BAO_*`, which goes first). */
-export interface VaultProviderOptions extends KvOptions {
+export interface VaultProviderOptions extends CaOptions, ClientCertificateOptions, KvOptions {
   /** `https://vault.example.com:8200`. @defaultValue `VAULT_ADDR` */
   readonly address?: string | undefined;
   /**
@@ -39,8 +41,6 @@ export interface VaultProviderOptions extends KvOptions {
   readonly token?: TokenOption | undefined;
   /** @defaultValue `VAULT_NAMESPACE` */
   readonly namespace?: string | undefined;
-  /** PEM of the CAs that are trusted for the vault's certificate. @defaultValue `VAULT_CACERT`, else Node's */
-  readonly ca?: CaOption | undefined;
   /** The name that the vault's certificate carries. @defaultValue `VAULT_TLS_SERVER_NAME`, else the address's host */
   readonly servername?: string | undefined;
   /**
@@ -65,7 +65,7 @@ export interface VaultSettings {
   readonly kv: KvSettings;
   readonly token: TokenSource;
   readonly namespace: string;
-  readonly ca: (string | Buffer)[] | undefined;
+  readonly secureContexts: SecureContexts;
   readonly servername: string | undefined;
   readonly pins: readonly string[] | undefined;
   readonly skipVerify: boolean;
@@ -83,6 +83,12 @@ const knownOptions: Record<keyof VaultProviderOptions, true> = {
   token: true,
   namespace: true,
   ca: true,
+  caFile: true,
+  caPath: true,
+  cert: true,
+  key: true,
+  certFile: true,
+  keyFile: true,
   servername: true,
   pins: true,
   timeoutMs: true,
@@ -114,7 +120,7 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
     kv: readKvSettings(options, secret),
     token: tokenSource(options.token, env),
     namespace: readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '',
-    ca: readCa(options.ca, env),
+    secureContexts: new SecureContexts(readCa(options, env), readClientCertificate(options, env)),
     servername: readWord('servername', options.servername, readVariable(env, 'TLS_SERVER_NAME')),
     pins,
     skipVerify: skipVerify !== undefined,
