@@ -108,12 +108,7 @@ describeWithOpenBao('secrets of a real vault', function () {
       for (let time = 0; time < 3; time += 1)
         expect(await read()).to.deep.include({ document: rows, revision: '1' });
       const secret = `secret/data/${name}`;
-      expect(asked()).to.deep.equal([
-        `sys/internal/ui/mounts/secret/${name}`,
-        secret,
-        secret,
-        secret,
-      ]);
+      expect(asked()).to.deep.equal([`sys/internal/ui/mounts/secret/${name}`, secret, secret, secret]);
     });
 
     it('are read from version 1; the revision is the hash of the content', async () => {
@@ -181,7 +176,7 @@ describeWithOpenBao('secrets of a real vault', function () {
     });
 
     it('are taken to be of version 2 where the vault does not say', async () => {
-      open({ token: await tokenFor('secret/data/other') , path: `nowhere/${name}` });
+      open({ token: await tokenFor('secret/data/other'), path: `nowhere/${name}` });
       expect(await refusal('ERR_PROVIDER_DENIED')).to.contain(`"nowhere/data/${name}"`);
       open({ path: `nowhere/${name}` });
       await refusal('ERR_PROVIDER_NOT_FOUND', 'no-mount');
@@ -317,8 +312,7 @@ describeWithOpenBao('secrets of a real vault', function () {
 
     it('are read whole where the policy allows no look, which is tried again an hour later', async () => {
       open({ token: await tokenFor(data()), kvVersion: 2 });
-      for (let time = 0; time < 3; time += 1)
-        expect(await read('1')).to.deep.include({ document: manyRows });
+      for (let time = 0; time < 3; time += 1) expect(await read('1')).to.deep.include({ document: manyRows });
       expect(asked()).to.deep.equal([data(), metadata(), data(), data()]);
       await vault.putPolicy(
         name,

@@ -98,10 +98,10 @@ export class KvReader {
       const { version } = this.#settings;
       content = readKvAnswer(answer, { ...asking, secret: location, version });
     } catch (error) {
-      if (!(error instanceof PinProviderError)) throw error;
-      // The vault may have said nothing of the mount for the same reason: with another token it may.
-      if (error.code === 'ERR_PROVIDER_DENIED') this.#mounts.forget();
-      throw error.detail === 'no-version' ? await this.#withVersions(error, location, asking) : error;
+      this.#mounts.doubt();
+      throw error instanceof PinProviderError && error.detail === 'no-version'
+        ? await this.#withVersions(error, location, asking)
+        : error;
     }
     const { document, revision, createdAt, createdTime, notes } = content;
     const metadataByteCount = this.#seen.get(location.text)?.metadataByteCount;

@@ -26,7 +26,7 @@ const askAgainAfterMs = 60_000;
 export class MountFinder {
   readonly #said: KvMount | undefined;
   readonly #clock: Clock;
-  #found: { readonly mount: KvMount; readonly at: number } | undefined;
+  #found: { readonly mount: KvMount; readonly at: number; readonly isGuess: boolean } | undefined;
 
   constructor(secret: SecretPath, kvVersion: 1 | 2 | undefined, clock: Clock) {
     this.#said = kvVersion === undefined ? undefined : { path: secret.mount, version: kvVersion };
@@ -59,14 +59,15 @@ export class MountFinder {
     const { address, token, ask } = asking;
     const answer = await ask(`sys/internal/ui/mounts/${encodedPath(secret.segments)}`);
     const question = { address, token, secret: { ...secret, policyPath: secret.text } };
-    const mount = mountIn(answer, secret, question) ?? { path: secret.mount, version: ifUnsaid };
-    this.#found = { mount, at: this.#clock.monotonic() };
+    const told = mountIn(answer, secret, question);
+    const mount = told ?? { path: secret.mount, version: ifUnsaid };
+    this.#found = { mount, at: this.#clock.monotonic(), isGuess: told === undefined };
     return mount;
   }
 
-  /** What was found is to be trusted only once a read has come of it: a token that was denied may be another one soon. */
-  forget(): void {
-    this.#found = undefined;
+  /** A read has failed: what the vault did not say, be it for want of a right or of a vault, is asked again. */
+  doubt(): void {
+    if (this.#found?.isGuess === true) this.#found = undefined;
   }
 }
 

@@ -62,7 +62,10 @@ export class VaultFront {
     this.#server = server;
     this.address = `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
     server.on('request', (request, response) => void this.#serve(request, response));
-    server.on('upgrade', (request, socket: Duplex, head: Buffer) => void this.#upgrade(request, socket, head));
+    server.on(
+      'upgrade',
+      (request, socket: Duplex, head: Buffer) => void this.#upgrade(request, socket, head),
+    );
   }
 
   /** Starts it on a free port. Exported as `startVaultFront`. */
@@ -165,7 +168,8 @@ export class VaultFront {
     const url = new URL(request.url ?? '/', 'http://vault');
     const [, type] = /^\/v1\/sys\/events\/subscribe\/(.+)$/u.exec(decodeURIComponent(url.pathname)) ?? [];
     if (this.#refusal !== undefined) refuse(socket, this.#refusal, 'refused');
-    else if (type === undefined || url.searchParams.get('json') !== 'true') refuse(socket, 400, 'bad request');
+    else if (type === undefined || url.searchParams.get('json') !== 'true')
+      refuse(socket, 400, 'bad request');
     else if (!(await this.#maySubscribe(request, type))) refuse(socket, 403, 'permission denied');
     else {
       this.#sockets.handleUpgrade(request, socket, head, (accepted) => {
@@ -193,7 +197,11 @@ export class VaultFront {
   async #ask(
     { method, url, headers }: Pick<IncomingMessage, 'method' | 'url' | 'headers'>,
     body: string,
-  ): Promise<{ readonly status: number; readonly headers: IncomingMessage['headers']; readonly text: string }> {
+  ): Promise<{
+    readonly status: number;
+    readonly headers: IncomingMessage['headers'];
+    readonly text: string;
+  }> {
     const { host: _host, connection: _connection, 'content-length': _length, ...rest } = headers;
     const sent = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
     return new Promise((resolve, reject) => {
