@@ -1,4 +1,5 @@
 import {
+  parseRetryAfter,
   PinDocumentError,
   type PinProviderErrorCode,
   PinProviderError,
@@ -79,7 +80,7 @@ function refusalOf(answer: VaultAnswer, question: Question): PinProviderError {
     new PinProviderError(code, problem, {
       provider: 'vault',
       detail,
-      retryAfterMs: retryAfterMs(answer.retryAfter),
+      retryAfterMs: parseRetryAfter(answer.retryAfter),
     });
   switch (statusCode) {
     case 404:
@@ -188,14 +189,6 @@ function bodyKind({ contentType }: VaultAnswer, token: string): string {
 
 function isJsonType(contentType: string): boolean {
   return /^application\/(?:[a-z.+-]*\+)?json\b/iu.test(contentType);
-}
-
-/** Seconds or a date (RFC 9110 §10.2.3); `undefined` for anything else. */
-function retryAfterMs(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d{1,9}$/u.test(header)) return Number(header) * 1_000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }
 
 function member(value: unknown, name: string): unknown {
