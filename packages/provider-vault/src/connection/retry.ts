@@ -44,7 +44,7 @@ export function tellingOf(one: Attempt | undefined, other: Attempt): Attempt {
   return one === undefined || weight(other) > weight(one) ? other : one;
 }
 
-const firstDelayMs = 100;
+const firstDelayMs = 50;
 const longestRetryAfterMs = 1_000;
 
 /**
