@@ -6,13 +6,7 @@ import { pause } from './connection/pause.js';
 import { RateLimit } from './connection/rate-limit.js';
 import { followRedirect } from './connection/redirect.js';
 import { type Attempt, delayMsAfter, kindOf, mayAskNext, mayRepeat, tellingOf } from './connection/retry.js';
-import {
-  closed,
-  endedByCaller,
-  refusedRedirect,
-  requestFailure,
-  timedOut,
-} from './failures.js';
+import { closed, endedByCaller, refusedRedirect, requestFailure, timedOut } from './failures.js';
 import type { VaultSettings } from './options.js';
 
 /** What came back, as far as anybody looks at it. */

@@ -94,7 +94,7 @@ export class Exchange {
   async #roadTo({ node, url, signal }: Destination): Promise<Road> {
     const { proxy, secureContexts } = this.#settings;
     const { host, port } = placeOf(node);
-    const dialled = node.dial === undefined ? {} : { host, port };
+    const dialled = node.dial === undefined ? {} : { hostname: host, port };
     if (url.protocol === 'http:') {
       if (proxy === undefined)
         return {
