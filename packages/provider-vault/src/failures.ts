@@ -87,7 +87,9 @@ function adviceFor(code: string, tlsReason: string): string {
   if (/wrong version number|packet length|http request/u.test(tlsReason) || code.startsWith('HPE_'))
     return '; does the address say http where it is https, or the reverse?';
   if (/certificate required|handshake failure/u.test(tlsReason))
-    return '; does it want a client certificate? This version has none to show';
+    return '; it wants a client certificate: VAULT_CLIENT_CERT and VAULT_CLIENT_KEY, or vault: { cert, key }';
+  if (/unknown ca|bad certificate|certificate (?:unknown|expired|revoked)/u.test(tlsReason))
+    return '; it does not take the client certificate that it was shown';
   if (/protocol/u.test(tlsReason)) return '; it speaks no TLS of version 1.2 or above';
   if (code === 'ENOTFOUND') return '; VAULT_ADDR names a host that does not exist';
   if (code === 'EAI_AGAIN') return '; no DNS server answered';

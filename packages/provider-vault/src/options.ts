@@ -1,4 +1,11 @@
-import { decodeDocument, invalidOption, type PinDocument, PinError } from '@pinvault/core';
+import {
+  type Clock,
+  decodeDocument,
+  invalidOption,
+  type PinDocument,
+  PinError,
+  systemClock,
+} from '@pinvault/core';
 import {
   booleanOf,
   durationMsOf,
@@ -7,13 +14,16 @@ import {
   readVariable,
   type Variable,
 } from './environment.js';
-import { isLoopback, parseAddress } from './address.js';
-import { type CaOption, readCa } from './ca.js';
+import { isLoopback, parseAddress } from './connection/address.js';
+import { type CaOptions, readCa } from './connection/ca.js';
+import { type ClientCertificateOptions, readClientCertificate } from './connection/client-certificate.js';
+import { SecureContexts } from './connection/secure-context.js';
+import { type KvOptions, type KvSettings, readKvSettings } from './kv/options.js';
 import { parseSecretPath, type SecretPath } from './secret-path.js';
 import { type TokenOption, type TokenSource, tokenSource } from './token.js';
 
 /** Options of {@link createVaultProvider}. What is not given comes from `VAULT_*` (or `BAO_*`, which goes first). */
-export interface VaultProviderOptions {
+export interface VaultProviderOptions extends CaOptions, ClientCertificateOptions, KvOptions {
   /** `https://vault.example.com:8200`. @defaultValue `VAULT_ADDR` */
   readonly address?: string | undefined;
   /**
@@ -22,7 +32,7 @@ export interface VaultProviderOptions {
    * canonical form.
    */
   readonly path: string;
-  /** The mount, where it has a slash of its own; the path begins with it. @defaultValue the path's first segment */
+  /** The mount, without which the vault is asked for it; the path begins with it. @defaultValue what the vault says, else the path's first segment */
   readonly mount?: string | undefined;
   /**
    * The token, or a function that is asked before each read, and once more when the vault denies one.
@@ -31,8 +41,6 @@ export interface VaultProviderOptions {
   readonly token?: TokenOption | undefined;
   /** @defaultValue `VAULT_NAMESPACE` */
   readonly namespace?: string | undefined;
-  /** PEM of the CAs that are trusted for the vault's certificate. @defaultValue `VAULT_CACERT`, else Node's */
-  readonly ca?: CaOption | undefined;
   /** The name that the vault's certificate carries. @defaultValue `VAULT_TLS_SERVER_NAME`, else the address's host */
   readonly servername?: string | undefined;
   /**
@@ -46,19 +54,23 @@ export interface VaultProviderOptions {
   readonly allowInsecureStore?: boolean | undefined;
   /** @defaultValue `process.env` */
   readonly env?: Environment | undefined;
+  /** For tests: the clock. */
+  readonly clock?: Clock | undefined;
 }
 
 /** The options, checked and with their defaults. */
 export interface VaultSettings {
   readonly address: URL;
   readonly secret: SecretPath;
+  readonly kv: KvSettings;
   readonly token: TokenSource;
   readonly namespace: string;
-  readonly ca: (string | Buffer)[] | undefined;
+  readonly secureContexts: SecureContexts;
   readonly servername: string | undefined;
   readonly pins: readonly string[] | undefined;
   readonly skipVerify: boolean;
   readonly timeoutMs: number;
+  readonly clock: Clock;
 }
 
 // A longer timer fires at once.
@@ -71,11 +83,20 @@ const knownOptions: Record<keyof VaultProviderOptions, true> = {
   token: true,
   namespace: true,
   ca: true,
+  caFile: true,
+  caPath: true,
+  cert: true,
+  key: true,
+  certFile: true,
+  keyFile: true,
   servername: true,
   pins: true,
   timeoutMs: true,
   allowInsecureStore: true,
   env: true,
+  kvVersion: true,
+  version: true,
+  clock: true,
 };
 
 /** @throws TypeError (`ERR_INVALID_OPTION`) for an option, PinProviderError (`ERR_PROVIDER_MISCONFIGURED`) for a variable */
@@ -92,16 +113,19 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
   const skipVerify = readSkipVerify(env);
   refuseInsecure(address, skipVerify, options.allowInsecureStore === true);
   const pins = readPins(options.pins, address, skipVerify);
+  const secret = parseSecretPath(options.path, options.mount);
   return {
     address,
-    secret: parseSecretPath(options.path, options.mount),
+    secret,
+    kv: readKvSettings(options, secret),
     token: tokenSource(options.token, env),
     namespace: readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '',
-    ca: readCa(options.ca, env),
+    secureContexts: new SecureContexts(readCa(options, env), readClientCertificate(options, env)),
     servername: readWord('servername', options.servername, readVariable(env, 'TLS_SERVER_NAME')),
     pins,
     skipVerify: skipVerify !== undefined,
     timeoutMs: readTimeout(options, env),
+    clock: options.clock ?? systemClock,
   };
 }
 

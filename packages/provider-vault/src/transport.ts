@@ -13,6 +13,14 @@ export interface VaultResponse {
   readonly text: string;
 }
 
+/** One request. The token is among the headers; the body goes out as JSON. */
+export interface VaultRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'LIST';
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: object | undefined;
+}
+
 /** The header that holds the token. */
 export const tokenHeader = 'X-Vault-Token';
 
@@ -34,12 +42,18 @@ export class VaultTransport {
     this.#settings = settings;
   }
 
-  /** One GET. Follows at most one redirect, and none that leaves the vault's origin. @throws PinError */
+  /** One GET, as {@link request}. @throws PinError */
   async get(
     url: URL,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<VaultResponse> {
+    return this.request({ method: 'GET', url, headers }, signal);
+  }
+
+  /** One request. Follows at most one redirect, and none that leaves the vault's origin. @throws PinError */
+  async request(asked: VaultRequest, signal: AbortSignal): Promise<VaultResponse> {
+    const { url, headers } = asked;
     const { address, timeoutMs } = this.#settings;
     if (this.#isClosed) throw closed(address);
     if (signal.aborted) throw endedByCaller(address, signal.reason);
@@ -49,10 +63,10 @@ export class VaultTransport {
     signal.addEventListener('abort', onAbort, { once: true });
     this.#underWay.add(ending);
     try {
-      const first = await this.#exchange(url, headers, ending.signal);
+      const first = await this.#exchange(asked, url, ending.signal);
       if (first.location === undefined) return first;
       const target = new URL(first.location, url);
-      const second = await this.#exchange(target, headers, ending.signal);
+      const second = await this.#exchange(asked, target, ending.signal);
       if (second.location === undefined) return second;
       throw refusedRedirect(address, new URL(second.location, target), headers[tokenHeader] ?? '');
     } catch (error) {
@@ -73,18 +87,20 @@ export class VaultTransport {
   }
 
   async #exchange(
+    { method, headers, body }: VaultRequest,
     url: URL,
-    headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<VaultResponse & { readonly location?: string | undefined }> {
-    const { address } = this.#settings;
+    const { address, secureContexts } = this.#settings;
     // The token is in the headers: it goes to the configured vault and nowhere else.
     if (url.origin !== address.origin) throw refusedRedirect(address, url, headers[tokenHeader] ?? '');
     this.#agent ??= this.#createAgent();
     const agent = await this.#agent;
-    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
+    const isSecure = url.protocol === 'https:';
+    const send = isSecure ? httpsRequest : httpRequest;
+    const tls = isSecure ? { secureContext: secureContexts.current() } : {};
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = send(url, { agent, signal });
+      const request = send(url, { method, agent, signal, ...tls });
       // Not among the options: those Node prints under NODE_DEBUG=http, and with them the token.
       for (const [name, value] of Object.entries(headers)) request.setHeader(name, value);
       request.setHeader('accept', 'application/json');
@@ -94,7 +110,12 @@ export class VaultTransport {
       request.once('socket', (socket) => socket.unref());
       request.once('response', resolve);
       request.once('error', reject);
-      request.end();
+      if (body === undefined) {
+        request.end();
+        return;
+      }
+      request.setHeader('content-type', 'application/json');
+      request.end(JSON.stringify(body));
     });
     const { statusCode = 0, headers: answered } = response;
     const isRedirect = statusCode >= 300 && statusCode < 400 && answered.location !== undefined;
@@ -108,14 +129,12 @@ export class VaultTransport {
   }
 
   async #createAgent(): Promise<HttpAgent> {
-    const { address, ca, servername, pins, skipVerify } = this.#settings;
+    const { address, servername, pins, skipVerify } = this.#settings;
     if (address.protocol === 'http:') return new HttpAgent({ keepAlive: false });
     const tlsOptions = {
       keepAlive: false,
       maxCachedSessions: 0,
-      minVersion: 'TLSv1.2' as const,
       rejectUnauthorized: !skipVerify,
-      ...(ca === undefined ? {} : { ca }),
       ...(servername === undefined ? {} : { servername }),
     };
     if (pins === undefined) return new HttpsAgent(tlsOptions);

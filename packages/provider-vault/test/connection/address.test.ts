@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { isLoopback, parseAddress } from '#src/address.js';
+import { isLoopback, parseAddress } from '#src/connection/address.js';
 
 describe('parseAddress', () => {
   it('reads scheme, host, port and a folder in front of the API', () => {
