@@ -7,6 +7,7 @@ import {
   type Target,
   type Verdict,
 } from '@pinvault/core';
+import { errors } from 'undici';
 import type { PinSource } from './pin-source.js';
 
 /** The place of one connection: an undici client, which has one at a time. */
@@ -70,4 +71,12 @@ export function whyStale(pins: PinSource, { evidence, target }: Connection): Err
 /** A key that is known to be in wrong hands gets no time to finish a response. */
 export function endsAtOnce(reason: Error): boolean {
   return PinError.isPinError(reason) && reason.code === 'ERR_PIN_REVOKED';
+}
+
+/**
+ * Ends a connection without a request on it. In undici's own words: a request that waits in the client connects anew
+ * then, where any other error would end it, and HTTP/2 of undici 7 cannot do with none.
+ */
+export function endIdle({ socket }: Connection): void {
+  socket?.destroy(new errors.InformationalError('the pins have changed'));
 }

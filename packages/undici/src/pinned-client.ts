@@ -1,5 +1,5 @@
 import { Client, type Dispatcher } from 'undici';
-import type { Slot } from './connection.js';
+import { endIdle, type Slot } from './connection.js';
 import { guardStart } from './guarded-handler.js';
 import type { PinnedConnections, Tunnel } from './pinned-connections.js';
 
@@ -53,7 +53,7 @@ export class PinnedClient extends Client {
     ) {
       if (!this.#slot.isIdle()) return this.#sendElsewhere(options, handler);
       // The request waits in this client until a new connection has been judged.
-      connection.socket.destroy();
+      endIdle(connection);
     }
     return super.dispatch(options, this.#mayWait() ? this.#guarded(options, handler) : handler);
   }
@@ -90,7 +90,7 @@ export class PinnedClient extends Client {
   /** The last response on a connection that no longer matches has ended. */
   #endIfDrained(): void {
     const { connection } = this.#slot;
-    if (connection?.drainTimer !== undefined && this.#slot.isIdle()) connection.socket?.destroy();
+    if (connection?.drainTimer !== undefined && this.#slot.isIdle()) endIdle(connection);
   }
 
   #onDisconnect(origin: URL): void {

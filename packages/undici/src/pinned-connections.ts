@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { errorOf, type NodeCertificate, type PinEventListener } from '@pinvault/core';
 import { buildConnector } from 'undici';
-import { type Connection, endsAtOnce, evidenceOf, type Slot, whyStale } from './connection.js';
+import { type Connection, endIdle, endsAtOnce, evidenceOf, type Slot, whyStale } from './connection.js';
 import { type Origins, serverName, whyInsecure } from './origin.js';
 import type { PinSource } from './pin-source.js';
 
@@ -166,8 +166,7 @@ export class PinnedConnections {
       } else if (endsAtOnce(reason)) {
         socket.destroy(reason);
       } else if (slot.connection === connection && slot.isIdle()) {
-        // Without a reason: a request that waits in the client would be ended with it, instead of dialling anew.
-        socket.destroy();
+        endIdle(connection);
       } else {
         connection.drainTimer ??= setTimeout(
           () => socket.destroy(reason),
