@@ -34,13 +34,13 @@ export async function connectPinnedHttp2(
   if (url.protocol !== 'https:')
     throw new PinMismatchError('ERR_PIN_INSECURE_SCHEME', `${host}: only https can be pinned`, { host });
   const { createConnection: _ours, onDrain, ...rest } = options;
-  let session: ClientHttp2Session | undefined;
+  const opened: { session?: ClientHttp2Session } = {};
   const policy =
     options.policy === 'close' || options.policy === 'keep'
       ? { onDrain }
       : {
           onDrain: (reason: Error) => {
-            session?.close();
+            opened.session?.close();
             onDrain?.(reason);
           },
         };
@@ -55,6 +55,6 @@ export async function connectPinnedHttp2(
     socket.destroy();
     throw new Error(`${host}: the server speaks no HTTP/2`);
   }
-  session = connect(url, { ...rest, createConnection: () => socket });
-  return session;
+  opened.session = connect(url, { ...rest, createConnection: () => socket });
+  return opened.session;
 }

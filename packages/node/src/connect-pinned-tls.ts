@@ -41,7 +41,13 @@ export async function connectPinnedTls(
       // Untyped in some clients' options: no certificate, no check.
       pskCallback: undefined,
     } as ConnectionOptions);
-    pins.guardSocket(socket, target, { policy, graceMs, onDrain });
+    try {
+      pins.guardSocket(socket, target, { policy, graceMs, onDrain });
+    } catch (error) {
+      // Options that contradict each other: what nobody judges is not left open.
+      socket.destroy();
+      throw error;
+    }
     return secured(socket, signal);
   };
   await prepared(pins, target, signal);
