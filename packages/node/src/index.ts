@@ -5,6 +5,8 @@ export { connectPinnedHttp2 } from './connect-pinned-http2.js';
 export type { PinnedHttp2Options } from './connect-pinned-http2.js';
 export { connectPinnedTls } from './connect-pinned-tls.js';
 export type { PinnedTlsConnectOptions } from './connect-pinned-tls.js';
+export { PinnedProxyAgent } from './pinned-proxy-agent.js';
+export type { PinnedProxyAgentOptions } from './proxy-options.js';
 export { proveLive } from './prove-live.js';
 export type {
   LiveProof,
