@@ -1,6 +1,9 @@
 export { PinResolver } from './resolver/resolver.js';
 export type { PinnedTlsOptions } from './resolver/resolver.js';
 export type { RefreshOutcome } from './resolver/keeper.js';
+export type { GuardableSocket, GuardOptions } from './resolver/guard-options.js';
+export type { SocketGuard } from './resolver/socket-guards.js';
+export type { WrongPinTrial } from './resolver/wrong-pin.js';
 export { errorOf } from './resolver/check.js';
 export type { ServerIdentityCheck } from './resolver/check.js';
 export type { LastKnownGoodOptions, ResolverOptions } from './resolver/options.js';
