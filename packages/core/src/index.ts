@@ -44,6 +44,8 @@ export { createEnvProvider } from './providers/env-provider.js';
 export type { EnvProviderOptions } from './providers/env-provider.js';
 export { createFileProvider } from './providers/file-provider.js';
 export type { FileProviderOptions } from './providers/file-provider.js';
+export { isLoopback } from './providers/loopback.js';
+export { parseRetryAfter } from './providers/retry-after.js';
 export { createStaticProvider } from './providers/static-provider.js';
 export type { StaticPinProvider } from './providers/static-provider.js';
 export type { PinProvider, PinReadRequest, PinReadResult } from './provider.js';
