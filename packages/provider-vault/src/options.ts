@@ -1,4 +1,4 @@
-import { invalidOption } from '@pinvault/core';
+import { type Clock, invalidOption, systemClock } from '@pinvault/core';
 import { type Environment, readVariable } from './environment.js';
 import {
   type ConnectionOptions,
@@ -7,18 +7,19 @@ import {
   readConnection,
   readWord,
 } from './connection/options.js';
+import { type KvOptions, type KvSettings, readKvSettings } from './kv/options.js';
 import { parseSecretPath, type SecretPath } from './secret-path.js';
 import { type TokenOption, type TokenSource, tokenSource } from './token.js';
 
 /** Options of {@link createVaultProvider}. What is not given comes from `VAULT_*` (or `BAO_*`, which goes first). */
-export interface VaultProviderOptions extends ConnectionOptions {
+export interface VaultProviderOptions extends ConnectionOptions, KvOptions {
   /**
    * `<mount>/<path>` of the secret, as `vault kv get` takes it: `secret/tls-pins`. With `{host}`, one secret per host:
    * `secret/tls-pins/{host}`. A host stands there in lower case, as A-labels, without a trailing dot; an IP address in its
    * canonical form.
    */
   readonly path: string;
-  /** The mount, where it has a slash of its own; the path begins with it. @defaultValue the path's first segment */
+  /** The mount, without which the vault is asked for it; the path begins with it. @defaultValue what the vault says, else the path's first segment */
   readonly mount?: string | undefined;
   /**
    * The token, or a function that is asked before each read, and once more when the vault denies one.
@@ -29,13 +30,17 @@ export interface VaultProviderOptions extends ConnectionOptions {
   readonly namespace?: string | undefined;
   /** @defaultValue `process.env` */
   readonly env?: Environment | undefined;
+  /** For tests: the clock. */
+  readonly clock?: Clock | undefined;
 }
 
 /** The options, checked and with their defaults. */
 export interface VaultSettings extends ConnectionSettings {
   readonly secret: SecretPath;
+  readonly kv: KvSettings;
   readonly token: TokenSource;
   readonly namespace: string;
+  readonly clock: Clock;
 }
 
 const knownOptions: Record<keyof VaultProviderOptions, true> = {
@@ -44,6 +49,9 @@ const knownOptions: Record<keyof VaultProviderOptions, true> = {
   token: true,
   namespace: true,
   env: true,
+  kvVersion: true,
+  version: true,
+  clock: true,
   ...connectionOptions,
 };
 
@@ -57,10 +65,13 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
     }
   }
   const env = options.env ?? process.env;
+  const secret = parseSecretPath(options.path, options.mount);
   return {
     ...readConnection(options, env),
-    secret: parseSecretPath(options.path, options.mount),
+    secret,
+    kv: readKvSettings(options, secret),
     token: tokenSource(options.token, env),
     namespace: readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '',
+    clock: options.clock ?? systemClock,
   };
 }

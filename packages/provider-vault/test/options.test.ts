@@ -95,7 +95,7 @@ describe('options of createVaultProvider', () => {
 
   const wrong: readonly (readonly [option: string, options: object])[] = [
     ['vault.adress', { adress: https }],
-    ['vault.kvVersion', { kvVersion: 1 }],
+    ['vault.kv', { kv: 1 }],
     ['vault.address', { address: 'vault:8200' }],
     ['vault.address', { address: '' }],
     ['vault.address', { address: 8200 }],

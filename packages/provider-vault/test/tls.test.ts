@@ -45,6 +45,7 @@ describe('the TLS of a vault', () => {
     address: vault.origin,
     path: 'secret/tls-pins',
     token: 't',
+    kvVersion: 2,
     env: {},
     ...options,
   });

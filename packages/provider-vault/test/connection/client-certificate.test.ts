@@ -57,6 +57,7 @@ describe('a client certificate', () => {
   const optionsWith = (options: Partial<VaultProviderOptions>): VaultProviderOptions => ({
     address: vault.origin,
     path: 'secret/tls-pins',
+    kvVersion: 2,
     token: 't',
     env: {},
     ca: root.pem,
