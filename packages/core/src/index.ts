@@ -1,6 +1,9 @@
 export { PinResolver } from './resolver/resolver.js';
 export type { PinnedTlsOptions } from './resolver/resolver.js';
 export type { RefreshOutcome } from './resolver/keeper.js';
+export type { GuardableSocket, GuardOptions } from './resolver/guard-options.js';
+export type { SocketGuard } from './resolver/socket-guards.js';
+export type { WrongPinTrial } from './resolver/wrong-pin.js';
 export { errorOf } from './resolver/check.js';
 export type { ServerIdentityCheck } from './resolver/check.js';
 export type { LastKnownGoodOptions, ResolverOptions } from './resolver/options.js';
@@ -35,6 +38,8 @@ export { verifiedPath } from './verify/verified-path.js';
 export type { VerifiedCertificate, VerifiedPath } from './verify/verified-path.js';
 export type { NodeCertificate } from './verify/certificate.js';
 export type { Evidence } from './verify/evidence.js';
+export { BoundSessions } from './sessions/bound-sessions.js';
+export type { BoundSession, BoundSessionsOptions, EarnedSession } from './sessions/bound-sessions.js';
 export { createEnvProvider } from './providers/env-provider.js';
 export type { EnvProviderOptions } from './providers/env-provider.js';
 export { createFileProvider } from './providers/file-provider.js';
