@@ -86,6 +86,7 @@ describe('readAuth', () => {
     [{ method: 'approle', roleId: 'r', secretId: 's', secretIdFile: 'f' }, 'vault.auth.secretIdFile'],
     [{ method: 'approle', roleId: 'r', secretId: 's', wrappedSecretId: 'w' }, 'vault.auth.wrappedSecretId'],
     [{ method: 'userpass', username: '..', password: 'p' }, 'vault.auth.username'],
+    [{ method: 'userpass', username: 'a/../../token', password: 'p' }, 'vault.auth.username'],
     [{ method: 'cert', mount: 'a/../sys' }, 'vault.auth.mount'],
     [{ method: 'cert', mount: 'a//b' }, 'vault.auth.mount'],
     [{ method: 'cert', inline: 'yes' }, 'vault.auth.inline'],
