@@ -35,6 +35,8 @@ export { verifiedPath } from './verify/verified-path.js';
 export type { VerifiedCertificate, VerifiedPath } from './verify/verified-path.js';
 export type { NodeCertificate } from './verify/certificate.js';
 export type { Evidence } from './verify/evidence.js';
+export { BoundSessions } from './sessions/bound-sessions.js';
+export type { BoundSession, BoundSessionsOptions, EarnedSession } from './sessions/bound-sessions.js';
 export { createEnvProvider } from './providers/env-provider.js';
 export type { EnvProviderOptions } from './providers/env-provider.js';
 export { createFileProvider } from './providers/file-provider.js';
