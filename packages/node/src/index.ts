@@ -1,3 +1,10 @@
 export { PinnedAgent } from './pinned-agent.js';
 export type { PinnedAgentOptions } from './pinned-agent-options.js';
 export type { PinSource } from './pin-source.js';
+export { pinnedMqttOptions } from './drivers/pinned-mqtt-options.js';
+export type { MqttOptions } from './drivers/pinned-mqtt-options.js';
+export { pinnedMysqlStream } from './drivers/pinned-mysql-stream.js';
+export type { PinnedMysqlOptions } from './drivers/pinned-mysql-stream.js';
+export { pinnedPgConfig } from './drivers/pinned-pg-config.js';
+export type { PgConfig } from './drivers/pinned-pg-config.js';
+export type { TlsOptionsSource } from './drivers/tls-options-source.js';

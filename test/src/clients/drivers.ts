@@ -4,9 +4,11 @@ import { Redis } from 'ioredis';
 import { Kafka, logLevel } from 'kafkajs';
 import { MongoClient } from 'mongodb';
 import mqtt from 'mqtt';
+import mysql from 'mysql2/promise';
 import { createTransport } from 'nodemailer';
 import pg from 'pg';
 import { createClient } from 'redis';
+import { pinnedMqttOptions, pinnedMysqlStream, pinnedPgConfig, type PinResolver } from 'pinvault';
 import type { Client } from './client.js';
 
 const noProxy = 'the driver takes no proxy';
@@ -17,13 +19,8 @@ export const drivers: readonly Client[] = [
     server: 'postgres',
     proxied: noProxy,
     async ask(pins, { host, port, ca }) {
-      const client = new pg.Client({
-        host,
-        port,
-        user: 'pinvault',
-        database: 'postgres',
-        ssl: { ca, ...pins.tlsOptions({ host, port }) },
-      });
+      const connectionString = `postgres://pinvault@${host}:${String(port)}/postgres`;
+      const client = new pg.Client(pinnedPgConfig(pins, { connectionString, ssl: { ca } }));
       client.on('error', () => undefined);
       try {
         await client.connect();
@@ -31,6 +28,18 @@ export const drivers: readonly Client[] = [
       } finally {
         await client.end().catch(() => undefined);
       }
+    },
+  },
+  {
+    name: 'mysql2',
+    server: 'mariadb',
+    proxied: noProxy,
+    async ask(pins, { host, port, ca }) {
+      const stream = pinnedMysqlStream(pins, { host, port, ca });
+      const connection = await mysql.createConnection({ user: 'pinvault', password: 'canary', stream });
+      connection.on('error', () => undefined);
+      await connection.query('select 1');
+      await connection.end();
     },
   },
   {
@@ -115,7 +124,7 @@ export const drivers: readonly Client[] = [
     server: 'mosquitto',
     proxied: noProxy,
     async ask(pins, { host, port, ca }) {
-      await askMqtt({ protocol: 'mqtts', host, port, ca, ...pins.tlsOptions({ host, port }) });
+      await askMqtt(pins, `mqtts://${host}:${String(port)}`, ca);
     },
   },
   {
@@ -123,12 +132,7 @@ export const drivers: readonly Client[] = [
     server: 'mosquittoWebSocket',
     proxied: 'by wsOptions.agent, as ws',
     async ask(pins, { host, port, ca }) {
-      await askMqtt({
-        protocol: 'wss',
-        host,
-        port,
-        wsOptions: { ca, ...pins.tlsOptions({ host, port }) } as object,
-      });
+      await askMqtt(pins, `wss://${host}:${String(port)}`, ca);
     },
   },
   {
@@ -167,8 +171,8 @@ export const drivers: readonly Client[] = [
   },
 ];
 
-async function askMqtt(options: mqtt.IClientOptions): Promise<void> {
-  const client = mqtt.connect({ ...options, reconnectPeriod: 0 });
+async function askMqtt(pins: PinResolver, url: string, ca: string): Promise<void> {
+  const client = mqtt.connect(url, { ...pinnedMqttOptions(pins, url, { ca }), reconnectPeriod: 0 });
   try {
     await once(client as unknown as EventEmitter, 'connect');
     await client.publishAsync('greetings', 'hello', { qos: 1 });

@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
+import { createPinnedFetch, PinnedDispatcher } from '@pinvault/undici';
 import axios from 'axios';
 import got from 'got';
 import fetch from 'node-fetch';
 import { PinnedAgent, type PinResolver } from 'pinvault';
+import { request } from 'undici';
 import WebSocket from 'ws';
 import type { Client, Place } from './client.js';
 
@@ -35,6 +37,38 @@ const httpsClient = (
 });
 
 export const httpClients: readonly Client[] = [
+  {
+    name: 'fetch (built-in)',
+    server: 'nginx',
+    proxied: true,
+    async ask(pins, { host, port, ca, proxy }) {
+      const dispatcher = new PinnedDispatcher(pins, {
+        connect: { ca },
+        ...(proxy !== undefined && { proxy }),
+      });
+      try {
+        await (await createPinnedFetch(pins, { dispatcher })(`https://${host}:${String(port)}/`)).text();
+      } finally {
+        await dispatcher.close();
+      }
+    },
+  },
+  {
+    name: 'undici',
+    server: 'nginx',
+    proxied: true,
+    async ask(pins, { host, port, ca, proxy }) {
+      const dispatcher = new PinnedDispatcher(pins, {
+        connect: { ca },
+        ...(proxy !== undefined && { proxy }),
+      });
+      try {
+        await (await request(`https://${host}:${String(port)}/`, { dispatcher })).body.text();
+      } finally {
+        await dispatcher.close();
+      }
+    },
+  },
   httpsClient('https + PinnedAgent', async (at, agent) => {
     const [response] = (await once(https.get(`https://${at}`, { agent }), 'response')) as [IncomingMessage];
     response.resume();

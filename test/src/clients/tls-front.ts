@@ -156,10 +156,15 @@ export const postgresPrelude: Prelude = async (client) => {
   client.write('S');
 };
 
+const sslRequestLength = 36;
+
 /** MySQL: the greeting, then a packet that asks for TLS; both go through. */
 export const mysqlPrelude: Prelude = async (client, upstream) => {
   client.write(await nextData(upstream));
-  upstream.write(await nextData(client));
+  const asked = await nextData(client);
+  // the handshake may have come along with it: Node takes what is put back
+  if (asked.length > sslRequestLength) client.unshift(asked.subarray(sslRequestLength));
+  upstream.write(asked.subarray(0, sslRequestLength));
 };
 
 /** SMTP: everything goes through until the answer to STARTTLS has. */
