@@ -22,7 +22,8 @@ const passedOn = ['connect', 'disconnect', 'connectionError', 'drain'] as const;
  *
  * After a rotation idle connections that no longer match are destroyed at once, busy ones finish their responses within
  * `drainTimeoutMs` (a key under `$revoked` gets no time), requests that wait handshake anew, and connections that still
- * match stay warm. The host that is dialled governs, not a `Host` header. No TLS session is resumed. Plain `http:` is
+ * match stay warm. The host that is dialled governs, not a `Host` header. A TLS session is resumed only while the pins in force accept
+ * the certificates under which it was earned. Plain `http:` is
  * refused (`ERR_PIN_INSECURE_SCHEME`) unless the host's row says `none`. One dispatcher per process, kept.
  *
  * @example
@@ -46,9 +47,15 @@ export class PinnedDispatcher extends undici.Dispatcher {
     super();
     this.#pins = pins;
     this.#origins = new Origins(settings.servername);
-    const { tls, drainTimeoutMs } = settings;
+    const { tls, drainTimeoutMs, maxCachedSessions } = settings;
     this.#transport = createTransport(settings, {
-      connections: new PinnedConnections({ pins, origins: this.#origins, tls, drainTimeoutMs }),
+      connections: new PinnedConnections({
+        pins,
+        origins: this.#origins,
+        tls,
+        drainTimeoutMs,
+        maxCachedSessions,
+      }),
       offersH2: Dispatcher1Wrapper !== undefined,
       again: (request, handler) => this.dispatch(request, handler),
     });
