@@ -40,6 +40,12 @@ export class PinnedConnections {
     return whyStale(this.#settings.pins, connection);
   }
 
+  /** Why nothing may go there without TLS; `undefined` where it may. */
+  whyInsecure(hostname: string, port: number): Error | undefined {
+    const { pins, origins } = this.#settings;
+    return whyInsecure(pins, origins.targetOf(hostname, port));
+  }
+
   /**
    * Opens a connection for a slot. After a refusal that a refresh has cured it dials once more: no request is on its way
    * yet, the client waits for its connection.
@@ -50,9 +56,8 @@ export class PinnedConnections {
   }
 
   #openPlain(request: ConnectRequest, tunnel: Tunnel | undefined, onConnected: OnConnected): void {
-    const { pins, origins, tls } = this.#settings;
-    const refusal = whyInsecure(pins, origins.targetOf(request.hostname, Number(request.port || 80)));
-    if (refusal === undefined) (tunnel ?? buildConnector(tls))(request, onConnected);
+    const refusal = this.whyInsecure(request.hostname, Number(request.port || 80));
+    if (refusal === undefined) (tunnel ?? buildConnector(this.#settings.tls))(request, onConnected);
     else onConnected(refusal, null);
   }
 

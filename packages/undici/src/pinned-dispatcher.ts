@@ -1,5 +1,6 @@
 import { invalidOption } from '@pinvault/core';
 import * as undici from 'undici';
+import { endUnbegun } from './guarded-handler.js';
 import { type Origin, Origins, whyInsecure } from './origin.js';
 import { PinnedConnections } from './pinned-connections.js';
 import { type PinnedDispatcherOptions, readDispatcherOptions } from './pinned-dispatcher-options.js';
@@ -70,7 +71,7 @@ export class PinnedDispatcher extends undici.Dispatcher {
   /** undici's entry for each request. */
   override dispatch(options: Options, handler: Handler): boolean {
     if (this.#isClosed && this.#held.size > 0) {
-      fail(handler, new undici.errors.ClientClosedError());
+      endUnbegun(handler, new undici.errors.ClientClosedError());
       return false;
     }
     const origin = this.#origins.read(options.origin);
@@ -123,7 +124,7 @@ export class PinnedDispatcher extends undici.Dispatcher {
   #admit(origin: Origin, options: Options, handler: Handler): boolean {
     const refusal = origin.isSecure ? undefined : whyInsecure(this.#pins, origin.target);
     if (refusal === undefined) return this.#goOn(options, handler);
-    fail(handler, refusal);
+    endUnbegun(handler, refusal);
     return false;
   }
 
@@ -136,15 +137,9 @@ export class PinnedDispatcher extends undici.Dispatcher {
   #hold(waiting: Promise<void>, origin: Origin, options: Options, handler: Handler): void {
     const held = waiting.then(
       () => void this.#admit(origin, options, handler),
-      (error: unknown) => fail(handler, error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => endUnbegun(handler, error instanceof Error ? error : new Error(String(error))),
     );
     this.#held.add(held);
     void held.finally(() => this.#held.delete(held));
   }
-}
-
-/** Ends a request that was not begun, as undici does. */
-function fail(handler: Handler, error: Error): void {
-  if (typeof handler.onResponseError === 'function') handler.onResponseError(null as never, error);
-  else handler.onError?.(error);
 }

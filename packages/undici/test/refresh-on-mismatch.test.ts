@@ -184,9 +184,9 @@ describeWithEach('PinnedDispatcher for plain http', (major) => {
     };
     const dispatcher = new major.pinned.PinnedDispatcher(blind);
     const request = { origin: `http://${host}:1`, path: '/', method: 'GET' } as const;
-    expect(
-      await answerOf(async () => String((await dispatcher.request(request)).statusCode)),
-    ).to.equal('ERR_PIN_INSECURE_SCHEME');
+    expect(await answerOf(async () => String((await dispatcher.request(request)).statusCode))).to.equal(
+      'ERR_PIN_INSECURE_SCHEME',
+    );
     await dispatcher.close();
     await pins.close();
   });

@@ -74,7 +74,10 @@ export async function startH2Server(
   return new H2Server(listener, ticketKeys, respond);
 }
 
-function credentials(chain: readonly TestCertificate[], ticketKeys: Buffer): SecureContextOptions & { readonly ticketKeys: Buffer } {
+function credentials(
+  chain: readonly TestCertificate[],
+  ticketKeys: Buffer,
+): SecureContextOptions & { readonly ticketKeys: Buffer } {
   const [leaf] = chain;
   if (leaf === undefined) throw new TypeError('a server needs a certificate');
   return { key: leaf.key.privateKeyPem, cert: chainPem(...chain), ticketKeys };
