@@ -24,7 +24,7 @@ function respond(request: IncomingMessage, response: ServerResponse): void {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const type = String(request.headers['content-type'] ?? '').replace(/;.*/, '');
+      const type = (request.headers['content-type'] ?? '').replace(/;.*/, '');
       response.end(`${request.method} ${type} ${Buffer.concat(chunks).toString()}`);
     });
   }
@@ -156,7 +156,7 @@ describeWithEach('createPinnedFetch', (major) => {
     const { pins, dispatcher } = scene;
     const error = await failure(pinnedFetch(url('/echo'), { dispatcher } as never));
     expect(error).to.include({ name: 'TypeError', code: 'ERR_INVALID_OPTION' });
-    const create = (options: object) => () => major.pinned.createPinnedFetch(pins, options as never);
+    const create = (options: object) => () => major.pinned.createPinnedFetch(pins, options);
     for (const options of [
       { dispatcher: new major.undici.Agent() },
       { dispatcher, drainTimeoutMs: 1 },
