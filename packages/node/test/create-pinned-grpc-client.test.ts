@@ -107,7 +107,7 @@ describe('createPinnedGrpcClient', () => {
   async function say(client: EchoClient): Promise<string> {
     return new Promise((resolve) => {
       client.say(Buffer.from('hi'), (error, answer) =>
-        resolve(error === null ? String(answer) : pinErrorCode(error) ?? error.message),
+        resolve(error === null ? String(answer) : (pinErrorCode(error) ?? error.message)),
       );
     });
   }
