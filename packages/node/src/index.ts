@@ -19,3 +19,10 @@ export type {
   ProveLiveOptions,
 } from './prove-live.js';
 export type { SocketPins } from './socket-pins.js';
+export { pinnedMqttOptions } from './drivers/pinned-mqtt-options.js';
+export type { MqttOptions } from './drivers/pinned-mqtt-options.js';
+export { pinnedMysqlStream } from './drivers/pinned-mysql-stream.js';
+export type { PinnedMysqlOptions } from './drivers/pinned-mysql-stream.js';
+export { pinnedPgConfig } from './drivers/pinned-pg-config.js';
+export type { PgConfig } from './drivers/pinned-pg-config.js';
+export type { TlsOptionsSource } from './drivers/tls-options-source.js';

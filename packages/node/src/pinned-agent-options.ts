@@ -1,4 +1,5 @@
 import type { AgentOptions } from 'node:https';
+import { checkServerIdentity as nodeCheck } from 'node:tls';
 import { invalidOption } from '@pinvault/core';
 
 /** Options of a {@link PinnedAgent}: Node's own for `https.Agent`, and what becomes of connections and sessions. */
@@ -63,7 +64,8 @@ export function refuseUnsafe(options: object): void {
   // Only an explicit false: some clients always pass `undefined`, which Node takes for the safe default.
   if (rejectUnauthorized === false)
     throw invalidOption('rejectUnauthorized', 'is false: with that, no check can refuse');
-  if (checkServerIdentity !== undefined)
+  // got passes Node's own check with each request; ours, which asks that one first, takes its place.
+  if (checkServerIdentity !== undefined && checkServerIdentity !== nodeCheck)
     throw invalidOption('checkServerIdentity', 'would replace the check of the pins');
   if (session !== undefined)
     throw invalidOption('session', 'would resume a TLS session, which Node does not check');

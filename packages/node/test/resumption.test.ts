@@ -29,8 +29,10 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] satisfies SecureVersion[]) {
       await start();
       for (let index = 0; index < 4; index += 1) expect(await service.get()).to.deep.equal(ok);
       const { connections, resumed } = service.server;
-      expect([connections, resumed]).to.deep.equal([4, 3]);
-      expect(service.pins.status().counters.matches).to.equal(1);
+      // Node's server gives two tickets with a full handshake and none with a resumed one; each is used once.
+      const fullHandshakes = version === 'TLSv1.3' ? 2 : 1;
+      expect([connections, resumed]).to.deep.equal([4, 4 - fullHandshakes]);
+      expect(service.pins.status().counters.matches).to.equal(fullHandshakes);
     });
 
     it('resumes one through a rotation that keeps the pin', async () => {
