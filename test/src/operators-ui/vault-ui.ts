@@ -136,13 +136,13 @@ export class VaultUi {
       await this.#screenshot(this.#page, picture);
     }
     await this.#page.getByRole('button', { name: 'Save' }).click();
-    await this.#page.waitForURL((url) => /\/show\/tls-pins$/u.test(url.pathname) && url.search === '');
+    await this.#page.waitForURL((url) => url.pathname.endsWith('/show/tls-pins') && url.search === '');
     await this.#newVersion.waitFor();
   }
 }
 
 /** Where the log-in with a password leads straight to the secret. */
-export function loginAddress(address: string): string {
+function loginAddress(address: string): string {
   const secret = encodeURIComponent('/vault/secrets/secret/show/tls-pins');
   return `${address}/ui/vault/auth?with=userpass&redirect_to=${secret}`;
 }

@@ -15,7 +15,7 @@ import { chapterCommands, Shell } from './chapter.js';
 
 export const host = 'api.example.com';
 export const operator = { user: 'ada', password: 'a-password-of-ada' };
-export const refreshIntervalMs = 1_000;
+const refreshIntervalMs = 1_000;
 /** The read itself, and the timers of a busy machine. */
 const slackMs = 2_000;
 
