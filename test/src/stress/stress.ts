@@ -55,11 +55,11 @@ export async function stress({ requests, rotationMs }: StressOptions): Promise<S
     generation += 1;
   }
 
-  let isRunning = true;
+  const stopping = new AbortController();
   let rotations = 0;
   async function rotate(): Promise<void> {
     let [current, next] = [first, second];
-    while (isRunning) {
+    while (!stopping.signal.aborted) {
       await apply([current, next]);
       server.use([next]);
       await wait(rotationMs);
@@ -116,7 +116,7 @@ export async function stress({ requests, rotationMs }: StressOptions): Promise<S
   // More callers than connections: there is a queue all the time.
   const callers = [...warm, ...warm].flatMap((agent) => Array.from({ length: 8 }, () => caller(agent)));
   await Promise.all([...callers, ...Array.from({ length: 8 }, () => caller(fresh))]);
-  isRunning = false;
+  stopping.abort();
   await rotating;
   const { connections, resumed } = server;
   for (const agent of [...warm, fresh]) agent.destroy();
