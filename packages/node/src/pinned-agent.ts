@@ -18,6 +18,9 @@ interface RequestTaker {
   addRequest(request: ClientRequest, options: RequestOptions, ...rest: unknown[]): void;
 }
 
+/** Rotations that one request may meet in handshakes of its own, before it fails like any other. */
+const maxOvertaken = 3;
+
 /** A request on its way to a connection. */
 interface Admission {
   readonly request: ClientRequest;
@@ -26,8 +29,10 @@ interface Admission {
   readonly rest: readonly unknown[];
   /** The connection that was refused, where this is a later attempt; a tunnel leaves none behind. */
   readonly refused?: { readonly socket: Duplex | undefined };
-  /** Whether pins that a refresh has brought were the reason for it: that happens once. */
+  /** Whether pins that a refresh has brought were the reason for one: that happens once. */
   readonly isRechecked?: boolean;
+  /** How often pins that came during the handshake were. */
+  readonly overtakenCount?: number;
 }
 
 /**
@@ -53,6 +58,8 @@ export class PinnedAgent extends Agent {
   #admitted: Admission | undefined;
   // The idle connection that Node has chosen for it, where that is not fit any more.
   #unfit: Duplex | undefined;
+  // Refusals of a certificate that may not be the server's any more.
+  readonly #overtaken = new WeakSet<Error>();
   readonly #onRotate: PinEventListener<'rotate'> = ({ host }) => this.#sweep(host);
 
   /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
@@ -124,24 +131,23 @@ export class PinnedAgent extends Agent {
 
   /** No idle connection fits: the one that the request will get is judged before the request's bytes go to it. */
   #holdForHandshake(admission: Admission): void {
-    const { request, options, refused, isRechecked = false } = admission;
+    const { request, options, refused, isRechecked = false, overtakenCount = 0 } = admission;
     const connectionOf = (socket: Duplex): Connection | undefined => this.#bySocket.get(socket);
+    const isOvertaken = (error: Error): boolean =>
+      this.#overtaken.has(error) && overtakenCount < maxOvertaken;
     const watch: HandshakeWatch = {
       isPending: (socket) => !socket.closed && isPending(connectionOf(socket)),
       whyUnjudged: (socket) => whyUnjudged(connectionOf(socket)),
       secondChance: (error) => {
-        // The pins have changed within a resumed handshake: what the server shows now has not been asked yet.
-        if (this.#resumption.wasInVain(error)) return Promise.resolve(true);
+        // The pins have changed within the handshake: what the server shows now has not been asked yet.
+        if (this.#resumption.wasInVain(error) || isOvertaken(error)) return Promise.resolve(true);
         return isRechecked ? undefined : this.#pins.recheck?.(error);
       },
       again: (socket, error) => {
-        const wasInVain = this.#resumption.wasInVain(error);
-        this.#admit({
-          ...admission,
-          options: wasInVain ? withFullHandshake(options) : options,
-          refused: { socket },
-          isRechecked: isRechecked || !wasInVain,
-        });
+        const next = { ...admission, refused: { socket } };
+        if (this.#resumption.wasInVain(error)) this.#admit({ ...next, options: withFullHandshake(options) });
+        else if (isOvertaken(error)) this.#admit({ ...next, overtakenCount: overtakenCount + 1 });
+        else this.#admit({ ...next, isRechecked: true });
       },
     };
     holdForHandshake(request, watch, refused?.socket);
@@ -171,6 +177,7 @@ export class PinnedAgent extends Agent {
     const target = targetOf(options);
     const connection: Connection = { target, ...this.#resumption.offerFor(target, options) };
     const pins = this.#pins;
+    const overtaken = this.#overtaken;
     const pinned: ConnectionOptions = {
       ...(options as ConnectionOptions),
       // Explicit, also against NODE_TLS_REJECT_UNAUTHORIZED=0.
@@ -182,8 +189,10 @@ export class PinnedAgent extends Agent {
         try {
           connection.evidence = evidenceOf(pins.verify(target, certificate), target.host);
           return undefined;
-        } catch (error) {
-          return errorOf(error, target.host);
+        } catch (thrown) {
+          const error = errorOf(thrown, target.host);
+          if (connection.isOvertaken === true) overtaken.add(error);
+          return error;
         }
       },
     };
@@ -269,6 +278,7 @@ export class PinnedAgent extends Agent {
         if (isConcerned(this.#bySocket.get(socket))) this.#dropIfStale(socket);
     }
     for (const connection of this.#connections) {
+      if (connection.evidence === undefined) connection.isOvertaken = true;
       if (!isConcerned(connection)) continue;
       const { socket } = connection;
       const reason = whyStale(this.#pins, connection);
