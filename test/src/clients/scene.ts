@@ -46,7 +46,10 @@ export class Scene {
     this.pins = parts.pins;
   }
 
-  static async open(behind: Behind | ((port: () => number) => Behind)): Promise<Scene> {
+  static async open(
+    behind: Behind | ((port: () => number) => Behind),
+    protocols: readonly string[] = [],
+  ): Promise<Scene> {
     const root = await createRootCa({ subject: 'Example Root' });
     const leaf = await root.issue({ hosts: [host] });
     const next = await root.issue({ hosts: [host] });
@@ -54,6 +57,7 @@ export class Scene {
     const front = await TlsFront.start(
       leaf,
       typeof behind === 'function' ? behind(() => made.front?.port ?? 0) : behind,
+      protocols,
     );
     made.front = front;
     const provider = createMemoryProvider({ [host]: leaf.pin });
@@ -63,8 +67,18 @@ export class Scene {
 
   /** From now on these keys are pinned, and in force. */
   async pin(...certificates: readonly TestCertificate[]): Promise<void> {
-    this.#provider.write({ [host]: certificates.map(({ pin }) => pin).join(' ') });
+    await this.pinText(certificates.map(({ pin }) => pin).join(' '));
+  }
+
+  /** From now on the row of the host says this, and is in force. */
+  async pinText(row: string): Promise<void> {
+    this.#provider.write({ [host]: row });
     await this.pins.refresh();
+  }
+
+  /** The pin of the CA that has issued both keys. */
+  get caPin(): string {
+    return `ca:${this.#root.pin}`;
   }
 
   place(proxy?: string): Place {
