@@ -1,6 +1,9 @@
 export { PinResolver } from './resolver/resolver.js';
 export type { PinnedTlsOptions } from './resolver/resolver.js';
 export type { RefreshOutcome } from './resolver/keeper.js';
+export type { GuardableSocket, GuardOptions } from './resolver/guard-options.js';
+export type { SocketGuard } from './resolver/socket-guards.js';
+export type { WrongPinTrial } from './resolver/wrong-pin.js';
 export { errorOf } from './resolver/check.js';
 export type { ServerIdentityCheck } from './resolver/check.js';
 export type { LastKnownGoodOptions, ResolverOptions } from './resolver/options.js';
@@ -15,7 +18,7 @@ export type { PinEvent, PinEventListener, PinEventName, PinEvents } from './reso
 export type { Lookup, UncoveredHosts, Verdict } from './resolver/judgement.js';
 export type { BreakerState } from './resolver/pace.js';
 export type { FreshnessState } from './resolver/freshness.js';
-export type { Snapshot, SnapshotSource } from './resolver/snapshot.js';
+export type { Notes, Snapshot, SnapshotSource } from './resolver/snapshot.js';
 export type { DocumentChange } from './resolver/adopt.js';
 export type { RefreshMessage, RotateMessage, VerdictMessage } from './observe/channels.js';
 export { decodeDocument } from './policy/decode.js';
@@ -41,9 +44,12 @@ export { createEnvProvider } from './providers/env-provider.js';
 export type { EnvProviderOptions } from './providers/env-provider.js';
 export { createFileProvider } from './providers/file-provider.js';
 export type { FileProviderOptions } from './providers/file-provider.js';
+export { isLoopback } from './providers/loopback.js';
+export { parseRetryAfter } from './providers/retry-after.js';
 export { createStaticProvider } from './providers/static-provider.js';
 export type { StaticPinProvider } from './providers/static-provider.js';
 export type { PinProvider, PinReadRequest, PinReadResult } from './provider.js';
+export { systemClock } from './internal/clock.js';
 export type { Clock, ClockTimer } from './internal/clock.js';
 export {
   findPinError,

@@ -5,16 +5,18 @@ import {
   type PinReadRequest,
   type PinReadResult,
 } from '@pinvault/core';
-import { readAnswer } from './answer.js';
 import { endedByCaller } from './failures.js';
+import { KvReader } from './kv/kv-reader.js';
 import { readVaultSettings, type VaultProviderOptions } from './options.js';
 import { isPerHost, type SecretPath, secretOf } from './secret-path.js';
+import type { VaultAnswer } from './answer.js';
 import { VaultTransport } from './transport.js';
 import { VaultClient } from './vault-client.js';
 
 /**
- * Pins in a KV version 2 secret of HashiCorp Vault or OpenBao; each row of the secret is a row of the document, and the
- * secret's version is the revision. With `{host}` in the path, each host has a secret of its own.
+ * Pins in a secret of a KV back end of HashiCorp Vault or OpenBao; each row of the secret is a row of the document. The
+ * revision is the secret's version, and with KV version 1, which has none, the content's hash. With `{host}` in the path,
+ * each host has a secret of its own.
  *
  * A deleted or destroyed version, a missing secret, a denied token and a vault that is away are told apart, and none of
  * them means "no pins". **Security:** the token goes to the configured address only and appears in no error.
@@ -26,14 +28,20 @@ import { VaultClient } from './vault-client.js';
  */
 export function createVaultProvider(options: VaultProviderOptions): PinProvider {
   const settings = readVaultSettings(options);
-  const { secret, address, token: tokenSource } = settings;
+  const { secret, address, clock, token: tokenSource } = settings;
   const transport = new VaultTransport(settings);
+  const kv = new KvReader(secret, settings.kv, clock);
   let client: Promise<VaultClient> | undefined;
 
-  const readWith = async (from: SecretPath, token: string, signal: AbortSignal): Promise<PinReadResult> => {
+  const readWith = async (
+    from: SecretPath,
+    { knownRevision, signal }: PinReadRequest,
+    token: string,
+  ): Promise<PinReadResult> => {
     client ??= VaultClient.create(settings, transport);
-    const answer = await (await client).read(from.dataPath, token, signal);
-    return readAnswer(answer, { address, secret: from, token });
+    const vault = await client;
+    const ask = async (path: string): Promise<VaultAnswer> => vault.read(path, token, signal);
+    return kv.read(from, knownRevision, { address, token, ask });
   };
 
   return {
@@ -41,17 +49,18 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
     scope: isPerHost(secret) ? 'host' : 'document',
     location: secret.text,
     defaultRefreshIntervalMs: 30_000,
-    async read({ host, signal }: PinReadRequest): Promise<PinReadResult> {
+    async read(request: PinReadRequest): Promise<PinReadResult> {
+      const { host, signal } = request;
       const from = isPerHost(secret) ? secretFor(secret, host) : secret;
       const token = await untilAborted(tokenSource(), signal, address);
       try {
-        return await readWith(from, token, signal);
+        return await readWith(from, request, token);
       } catch (error) {
         if (!(error instanceof PinProviderError) || error.code !== 'ERR_PROVIDER_DENIED') throw error;
         // The token may have been replaced since it was taken: once more, where there is another one.
         const next = await untilAborted(tokenSource(), signal, address);
         if (next === token) throw error;
-        return readWith(from, next, signal);
+        return readWith(from, request, next);
       }
     },
     close: () => transport.close(),

@@ -10,6 +10,7 @@ export { DevVault, startDevVault } from './servers/dev-vault.js';
 export { Moto, startMoto } from './servers/moto.js';
 export { loopbackLookup } from './servers/lookup.js';
 export { startTlsServer, TestTlsServer } from './servers/tls-server.js';
+export { startVaultFront, VaultFront } from './servers/vault-front.js';
 export { startTokenIssuer, TokenIssuer } from './servers/token-issuer.js';
 
 export type { KeyType } from './pki/key.js';
@@ -26,4 +27,5 @@ export type { DevVaultOptions, DevVaultResponder } from './servers/dev-vault.js'
 export type { AwsAnswer, MotoOptions } from './servers/moto.js';
 export type { KvData } from './servers/kv-store.js';
 export type { TlsServerOptions } from './servers/tls-server.js';
+export type { FrontRequest, VaultFrontOptions } from './servers/vault-front.js';
 export type { TokenClaims } from './servers/token-issuer.js';

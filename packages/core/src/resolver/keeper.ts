@@ -22,7 +22,7 @@ import { unusableAnswer } from './read-document.js';
 import { readOnce } from './reader.js';
 import { RefreshLoop } from './refresh-loop.js';
 import type { RequiredHosts } from './required-hosts.js';
-import { describeSource, type Snapshot, snapshotOf } from './snapshot.js';
+import { describeSource, type Notes, type Snapshot, snapshotOf } from './snapshot.js';
 import { type StartedSnapshot, unexpectedlyUnchanged } from './start.js';
 import type { Warnings } from './warnings.js';
 
@@ -290,7 +290,7 @@ export class PinKeeper {
       if (this.health.state() !== 'expired') refuseEnded(next, clock.now());
       const document = adoptDocument(next, this.#snapshot.document, requiredHosts);
       const before = this.#snapshot;
-      const hasRotated = this.#adopt(document, revision, askedAt);
+      const hasRotated = this.#adopt(document, result, askedAt);
       const isSame = !hasRotated && before.source === 'provider' && before.revision === revision;
       if (isSame) this.#context.lastKnownGood?.confirmed(askedAt.wall);
       else this.#context.lastKnownGood?.keep(result.document, this.#snapshot, askedAt.wall);
@@ -316,7 +316,11 @@ export class PinKeeper {
   }
 
   /** Puts a document in force; whether that changed anything that decides a verdict. */
-  #adopt(document: PinDocument, revision: string, askedAt: Moment | 'fallback'): boolean {
+  #adopt(
+    document: PinDocument,
+    { revision, notes }: { readonly revision: string; readonly notes?: Notes },
+    askedAt: Moment | 'fallback',
+  ): boolean {
     const { settings, events, use } = this.#context;
     const source = askedAt === 'fallback' ? askedAt : 'provider';
     const previous = this.#snapshot;
@@ -327,6 +331,7 @@ export class PinKeeper {
       source,
       provider: source === 'provider' ? settings.provider : (settings.fallback ?? settings.provider),
       fetchedAt: isSame ? previous.fetchedAt : settings.clock.now(),
+      notes,
     });
     if (change !== undefined) tellSameGeneration(this.#snapshot, previous, this.#news());
     if (source === 'provider') this.#generationFloor = document.generation;
@@ -380,7 +385,7 @@ export class PinKeeper {
         `the fallback pins of ${fallback.name} serve: the provider was away too long`,
       );
       this.freshness.confirm();
-      this.#adopt(document, result.revision, 'fallback');
+      this.#adopt(document, result, 'fallback');
       this.health.tell();
     } catch (error) {
       // What close() has ended tells nobody.

@@ -7,6 +7,7 @@ import type { PinProvider, PinReadResult } from '../provider.js';
 import { adoptDocument, refuseEnded, refuseRollback } from './adopt.js';
 import { type ReadLimits, readOnce } from './reader.js';
 import type { RequiredHosts } from './required-hosts.js';
+import type { Notes } from './snapshot.js';
 import { unexpectedlyUnchanged } from './start.js';
 
 /** What is in force, as far as it decides what may replace it. */
@@ -21,7 +22,12 @@ export interface InForce {
 
 /** What a read has come to. */
 export type DocumentAnswer =
-  | { readonly outcome: 'document'; readonly document: PinDocument; readonly revision: string }
+  | {
+      readonly outcome: 'document';
+      readonly document: PinDocument;
+      readonly revision: string;
+      readonly notes: Notes | undefined;
+    }
   | { readonly outcome: 'unchanged' }
   | { readonly outcome: 'rejected'; readonly error: PinDocumentError; readonly revision: string }
   | { readonly outcome: 'failed'; readonly error: PinError };
@@ -49,12 +55,13 @@ export async function readDocument(reading: DocumentReading, inForce: InForce): 
       : { outcome: 'failed', error: error as PinError };
   }
   if ('unchanged' in result) return { outcome: 'unchanged' };
-  const { revision } = result;
+  const { revision, notes } = result;
   try {
     const next = await decodeInTurns(result.document, { maxDocumentBytes, host: limits.host });
     refuseRollback(next, inForce.generationFloor);
     if (!inForce.isExpired) refuseEnded(next, clock.now());
-    return { outcome: 'document', document: adoptDocument(next, inForce.document, requiredHosts), revision };
+    const document = adoptDocument(next, inForce.document, requiredHosts);
+    return { outcome: 'document', document, revision, notes };
   } catch (error) {
     return error instanceof PinDocumentError
       ? { outcome: 'rejected', error, revision }
