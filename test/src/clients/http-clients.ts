@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
+import grpc from '@grpc/grpc-js';
+import { connectPinnedHttp2, PinnedProxyAgent } from '@pinvault/node';
 import { createPinnedFetch, PinnedDispatcher } from '@pinvault/undici';
 import axios from 'axios';
 import got from 'got';
@@ -9,13 +11,10 @@ import { PinnedAgent, type PinResolver } from 'pinvault';
 import { request } from 'undici';
 import WebSocket from 'ws';
 import type { Client, Place } from './client.js';
-
-// 20 has no proxyEnv, and takes what it does not know in silence.
-const proxied =
-  Number(process.versions.node.split('.')[0]) >= 22 ? true : 'proxyEnv of the agent begins with Node 22.21';
+import { echoPath } from './servers/grpc-server.js';
 
 function agentFor(pins: PinResolver, { ca, proxy }: Place): PinnedAgent {
-  return new PinnedAgent(pins, { ca, ...(proxy !== undefined && { proxyEnv: { HTTPS_PROXY: proxy } }) });
+  return proxy === undefined ? new PinnedAgent(pins, { ca }) : new PinnedProxyAgent(pins, { ca, proxy });
 }
 
 const httpsClient = (
@@ -25,7 +24,7 @@ const httpsClient = (
 ): Client => ({
   name,
   server,
-  proxied,
+  proxied: true,
   async ask(pins, place) {
     const agent = agentFor(pins, place);
     try {
@@ -97,4 +96,49 @@ export const httpClients: readonly Client[] = [
     },
     'webSocket',
   ),
+  {
+    name: 'http2',
+    server: 'nginxHttp2',
+    proxied: 'one socket to one host, dialled without a proxy',
+    async ask(pins, { host, port, ca }) {
+      const session = await connectPinnedHttp2(pins, `https://${host}:${String(port)}`, { ca });
+      try {
+        const stream = session.request({ ':path': '/' });
+        stream.resume();
+        await once(stream, 'end');
+      } finally {
+        session.destroy();
+      }
+    },
+  },
+  {
+    name: 'grpc-js',
+    server: 'grpc',
+    proxied: 'by the variable grpc_proxy alone',
+    async ask(pins, { host, port, ca }) {
+      const { checkServerIdentity } = pins.tlsOptions({ host, port });
+      const check = { checkServerIdentity: checkServerIdentity as grpc.VerifyOptions['checkServerIdentity'] };
+      const credentials = grpc.credentials.createSsl(
+        Buffer.from(ca),
+        null,
+        null,
+        check as grpc.VerifyOptions,
+      );
+      const client = new grpc.Client(`${host}:${String(port)}`, credentials, {
+        'grpc.use_local_subchannel_pool': 1,
+      });
+      const same = (value: Buffer): Buffer => value;
+      try {
+        await new Promise<void>((resolve, reject) => {
+          const deadline = Date.now() + 5_000;
+          client.makeUnaryRequest(echoPath, same, same, Buffer.from('hello'), { deadline }, (error) => {
+            if (error === null) resolve();
+            else reject(error);
+          });
+        });
+      } finally {
+        client.close();
+      }
+    },
+  },
 ];

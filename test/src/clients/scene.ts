@@ -9,6 +9,7 @@ import {
 } from '@pinvault/testing';
 import { createPinResolver, type PinResolver } from 'pinvault';
 import type { Client, Place, ServerName } from './client.js';
+import { startGrpcServer } from './servers/grpc-server.js';
 import { findProgram, type RealServer } from './servers/program.js';
 import { type RealServerName, realServers, whyMissing } from './servers/real-servers.js';
 import { kafkaAnswer, mongoAnswer, webSocketAnswer } from './servers/wire-true.js';
@@ -99,6 +100,11 @@ export class Scene {
   }
 }
 
+/** What a front negotiates for this server. */
+export function protocolsOf(name: ServerName): readonly string[] {
+  return name === 'grpc' || name === 'nginxHttp2' ? ['h2'] : [];
+}
+
 /** Servers that were started for the run, each once. */
 export class Servers {
   readonly #behind = new Map<ServerName, Promise<Behind | ((port: () => number) => Behind)>>();
@@ -114,6 +120,11 @@ export class Servers {
     if (name === 'mongo') return { answer: mongoAnswer };
     if (name === 'kafka') return (port) => ({ answer: kafkaAnswer(port) });
     if (name === 'webSocket') return { answer: webSocketAnswer };
+    if (name === 'grpc') {
+      const server = await startGrpcServer();
+      this.#started.push(server);
+      return { port: server.port };
+    }
     const program = await findProgram(realServers[name].program);
     if (program === undefined) throw new Error(await whyMissing(name));
     const root = await createRootCa({ subject: 'Example Root' });

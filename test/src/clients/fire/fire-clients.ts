@@ -4,7 +4,8 @@ import https from 'node:https';
 import type { Readable } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { createPinnedFetch, PinnedDispatcher } from '@pinvault/undici';
-import { connectPinnedHttp2, PinnedAgent, type PinResolver } from 'pinvault';
+import { connectPinnedHttp2 } from '@pinvault/node';
+import { PinnedAgent, type PinResolver } from 'pinvault';
 import { request } from 'undici';
 import WebSocket from 'ws';
 import type { Place } from '../client.js';
@@ -28,6 +29,8 @@ export interface FireClient {
   readonly protocol: 'http1' | 'h2';
   /** Whether `connections` bounds it, and requests wait in a queue. */
   readonly hasQueue: boolean;
+  /** Whether an exchange can be long, in one direction or the other. */
+  readonly hasStreams: boolean;
   /** Whether it can choose among idle connections. */
   readonly hasScheduling?: true;
   open(pins: PinResolver, place: Place, keeping?: Keeping): FireSession;
@@ -38,6 +41,7 @@ export const fireClients: readonly FireClient[] = [
     name: 'https + PinnedAgent',
     protocol: 'http1',
     hasQueue: true,
+    hasStreams: true,
     hasScheduling: true,
     open(pins, place, { connections, scheduling } = {}) {
       const agent = new PinnedAgent(pins, {
@@ -64,6 +68,7 @@ export const fireClients: readonly FireClient[] = [
     name: 'undici',
     protocol: 'http1',
     hasQueue: true,
+    hasStreams: true,
     open(pins, place, { connections } = {}) {
       const dispatcher = dispatcherFor(pins, place, connections);
       const send = async (path: string, body?: Readable): Promise<string> => {
@@ -78,6 +83,7 @@ export const fireClients: readonly FireClient[] = [
     name: 'fetch (built-in)',
     protocol: 'http1',
     hasQueue: true,
+    hasStreams: true,
     open(pins, place, { connections } = {}) {
       const dispatcher = dispatcherFor(pins, place, connections);
       const fetch = createPinnedFetch(pins, { dispatcher });
@@ -96,6 +102,7 @@ export const fireClients: readonly FireClient[] = [
     name: 'http2',
     protocol: 'h2',
     hasQueue: false,
+    hasStreams: true,
     open(pins, place) {
       let session: Promise<ClientHttp2Session> | undefined;
       const current = async (): Promise<ClientHttp2Session> => {
@@ -131,15 +138,15 @@ export const fireClients: readonly FireClient[] = [
     name: 'ws',
     protocol: 'http1',
     hasQueue: false,
+    hasStreams: false,
     open(pins, place) {
       const open = new Set<WebSocket>();
       let idle: WebSocket | undefined;
       const dial = async (): Promise<WebSocket> => {
         const { host, port, ca } = place;
-        const socket = new WebSocket(urlOf(place, '').replace('https', 'wss'), {
-          ca,
-          ...pins.tlsOptions({ host, port }),
-        });
+        // its types have checkServerIdentity return a boolean; what it does is hand it on to Node
+        const options = { ca, ...pins.tlsOptions({ host, port }) } as object;
+        const socket = new WebSocket(urlOf(place, '').replace('https', 'wss'), options);
         open.add(socket);
         socket.once('close', () => open.delete(socket));
         socket.on('error', () => undefined);

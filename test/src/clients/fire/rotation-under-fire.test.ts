@@ -70,7 +70,10 @@ for (const client of fireClients) {
     for (const [what, rotate] of [
       ['a pin is added', async () => scene.pin(scene.leaf, scene.next)],
       ['the leaf is widened to its CA', async () => scene.pinText(scene.caPin)],
-      ['nothing changes but the order', async () => scene.pinText(`${scene.next.pin} ${scene.leaf.pin}`)],
+      [
+        'a pin is added in front of the other',
+        async () => scene.pinText(`${scene.next.pin} ${scene.leaf.pin}`),
+      ],
     ] as const) {
       it(`${what}: no request is lost, no connection dropped`, async () => {
         await expectServed(1);
@@ -159,32 +162,34 @@ for (const client of fireClients) {
       expect(scene.front.applicationBytes).to.equal(0);
     });
 
-    it('a pin is removed during a long download: it is completed, nothing new arrives', async function skipWs() {
-      if (client.name === 'ws') this.skip();
-      server.hold();
-      const answer = outcome(session.get('/download/1'));
-      await server.arrived('/download');
-      await scene.pin(scene.next);
-      await expectRefused(1);
-      server.letGo();
-      expect(await answer).to.equal('first done /download/1');
-      await expectRefused(1);
-    });
+    if (client.hasStreams) {
+      it('a pin is removed during a long download: it is completed, nothing new arrives', async () => {
+        server.hold();
+        const answer = outcome(session.get('/download/1'));
+        await server.arrived('/download');
+        await scene.pin(scene.next);
+        await expectRefused(1);
+        server.letGo();
+        expect(await answer).to.equal('first done /download/1');
+        await expectRefused(1);
+      });
 
-    it('a pin is removed during an upload: it is completed, nothing new arrives', async function skipWs() {
-      if (session.post === undefined) return this.skip();
-      const half = Buffer.alloc(256 * 1024, 1);
-      const body = new Readable({ read: () => undefined });
-      body.push(half);
-      const answer = outcome(session.post('/upload/1', body));
-      await server.arrived('/upload');
-      await scene.pin(scene.next);
-      await expectRefused(1);
-      body.push(half);
-      body.push(null);
-      expect(await answer).to.equal(String(2 * half.length));
-      await expectRefused(1);
-    });
+      it('a pin is removed during an upload: it is completed, nothing new arrives', async () => {
+        const half = Buffer.alloc(256 * 1024, 1);
+        const body = new Readable({ read: () => undefined });
+        body.push(half);
+        const answer = outcome(
+          session.post?.('/upload/1', body) ?? Promise.reject(new Error('it sends no bodies')),
+        );
+        await server.arrived('/upload');
+        await scene.pin(scene.next);
+        await expectRefused(1);
+        body.push(half);
+        body.push(null);
+        expect(await answer).to.equal(String(2 * half.length));
+        await expectRefused(1);
+      });
+    }
 
     if (client.hasQueue) {
       it('one connection and a queue: who waits goes nowhere on a removed pin', async () => {
