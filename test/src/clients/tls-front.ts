@@ -119,6 +119,8 @@ export class TlsFront {
     secured.on('data', (chunk: Buffer) => (this.applicationBytes += chunk.length));
     secured.pause();
     secured.once('close', () => upstream?.destroy());
+    // unread, the client's end would never be seen
+    upstream?.once('close', () => secured.resume());
     secured.once('secure', () => {
       if (secured.isSessionReused()) this.resumed += 1;
     });
