@@ -26,6 +26,7 @@ export {
 } from '@pinvault/core';
 export type {
   EnforcementMode,
+  GuardOptions,
   NodeCertificate,
   PinErrorCode,
   PinEvent,
@@ -38,6 +39,7 @@ export type {
   ResolverOptions,
   ResolverStatus,
   Snapshot,
+  SocketGuard,
   Target,
   UncoveredHosts,
   Verdict,
