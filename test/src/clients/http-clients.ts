@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
-import grpc from '@grpc/grpc-js';
 import { connectPinnedHttp2, PinnedProxyAgent } from '@pinvault/node';
 import { createPinnedFetch, PinnedDispatcher } from '@pinvault/undici';
 import axios from 'axios';
@@ -11,7 +10,7 @@ import { PinnedAgent, type PinResolver } from 'pinvault';
 import { request } from 'undici';
 import WebSocket from 'ws';
 import type { Client, Place } from './client.js';
-import { echoPath } from './servers/grpc-server.js';
+import { pinnedGrpcClient, sayByGrpc } from './grpc-client.js';
 
 function agentFor(pins: PinResolver, { ca, proxy }: Place): PinnedAgent {
   return proxy === undefined ? new PinnedAgent(pins, { ca }) : new PinnedProxyAgent(pins, { ca, proxy });
@@ -115,27 +114,10 @@ export const httpClients: readonly Client[] = [
     name: 'grpc-js',
     server: 'grpc',
     proxied: 'by the variable grpc_proxy alone',
-    async ask(pins, { host, port, ca }) {
-      const { checkServerIdentity } = pins.tlsOptions({ host, port });
-      const check = { checkServerIdentity: checkServerIdentity as grpc.VerifyOptions['checkServerIdentity'] };
-      const credentials = grpc.credentials.createSsl(
-        Buffer.from(ca),
-        null,
-        null,
-        check as grpc.VerifyOptions,
-      );
-      const client = new grpc.Client(`${host}:${String(port)}`, credentials, {
-        'grpc.use_local_subchannel_pool': 1,
-      });
-      const same = (value: Buffer): Buffer => value;
+    async ask(pins, place) {
+      const client = pinnedGrpcClient(pins, place);
       try {
-        await new Promise<void>((resolve, reject) => {
-          const deadline = Date.now() + 5_000;
-          client.makeUnaryRequest(echoPath, same, same, Buffer.from('hello'), { deadline }, (error) => {
-            if (error === null) resolve();
-            else reject(error);
-          });
-        });
+        await sayByGrpc(client, 'hello');
       } finally {
         client.close();
       }

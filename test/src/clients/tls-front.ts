@@ -118,7 +118,10 @@ export class TlsFront {
     secured.on('error', () => secured.destroy());
     secured.on('data', (chunk: Buffer) => (this.applicationBytes += chunk.length));
     secured.pause();
-    secured.once('close', () => upstream?.destroy());
+    secured.once('close', () => {
+      socket.destroy();
+      upstream?.destroy();
+    });
     // unread, the client's end would never be seen
     upstream?.once('close', () => secured.resume());
     secured.once('secure', () => {

@@ -9,6 +9,7 @@ import { PinnedAgent, type PinResolver } from 'pinvault';
 import { request } from 'undici';
 import WebSocket from 'ws';
 import type { Place } from '../client.js';
+import { pinnedGrpcClient, sayByGrpc } from '../grpc-client.js';
 
 /** How a client keeps its connections, where it has a say. */
 export interface Keeping {
@@ -26,7 +27,7 @@ export interface FireSession {
 
 export interface FireClient {
   readonly name: string;
-  readonly protocol: 'http1' | 'h2';
+  readonly protocol: 'http1' | 'h2' | 'grpc';
   /** Whether `connections` bounds it, and requests wait in a queue. */
   readonly hasQueue: boolean;
   /** Whether an exchange can be long, in one direction or the other. */
@@ -132,6 +133,16 @@ export const fireClients: readonly FireClient[] = [
         post: send,
         close: async () => void (await session?.catch(() => undefined))?.destroy(),
       };
+    },
+  },
+  {
+    name: 'grpc-js',
+    protocol: 'grpc',
+    hasQueue: false,
+    hasStreams: false,
+    open(pins, place) {
+      const client = pinnedGrpcClient(pins, place);
+      return { get: async (path) => sayByGrpc(client, path), close: async () => client.close() };
     },
   },
   {

@@ -5,8 +5,9 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import { until } from '../../support/processes.js';
+import { startGrpcServer } from '../servers/grpc-server.js';
 
-type Protocol = 'http1' | 'h2';
+type Protocol = 'http1' | 'h2' | 'grpc';
 
 /**
  * The plain server behind the front. It notes each request when its head arrives, and answers by the path: `/now`,
@@ -15,35 +16,38 @@ type Protocol = 'http1' | 'h2';
 export class FireServer {
   readonly port: number;
   readonly arrivals: string[] = [];
-  readonly #server: Server | Http2Server;
-  readonly #sockets = new Set<Socket>();
+  readonly #stop: () => Promise<void>;
   #letGo: () => void = () => undefined;
   #gate: Promise<void> = Promise.resolve();
 
-  private constructor(server: Server | Http2Server) {
-    this.#server = server;
-    this.port = (server.address() as AddressInfo).port;
-    server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.on('error', () => socket.destroy());
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
-    server.on(
-      'request',
-      (request: Readable & { url?: string }, response: ServerResponse | Http2ServerResponse) => {
-        void this.#answer(request, response as ServerResponse);
-      },
-    );
-    // a WebSocket's messages are paths too
-    new WebSocketServer({ server: server as Server }).on('connection', (peer) =>
-      peer.on('message', (data) => void this.#reply(String(data as Buffer), (text) => peer.send(text))),
-    );
+  private constructor(port: number, stop: () => Promise<void>) {
+    this.port = port;
+    this.#stop = stop;
   }
 
   static async start(protocol: Protocol): Promise<FireServer> {
+    if (protocol === 'grpc') {
+      const answer = async (path: string): Promise<string> => (await started).#spoken(path);
+      const { port, stop } = await startGrpcServer(answer);
+      const started: Promise<FireServer> = Promise.resolve(new FireServer(port, stop));
+      return started;
+    }
     const server = protocol === 'h2' ? createHttp2Server() : createServer();
     await once(server.listen(0, '127.0.0.1'), 'listening');
-    return new FireServer(server);
+    const sockets = new Set<Socket>();
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket);
+      socket.on('error', () => socket.destroy());
+      socket.once('close', () => sockets.delete(socket));
+    });
+    const fire = new FireServer((server.address() as AddressInfo).port, async () => {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    });
+    fire.#listenTo(server);
+    return fire;
   }
 
   /** From now on `/held` and `/download` wait. */
@@ -69,10 +73,20 @@ export class FireServer {
 
   async close(): Promise<void> {
     this.letGo();
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
+    await this.#stop();
+  }
+
+  #listenTo(server: Server | Http2Server): void {
+    server.on(
+      'request',
+      (request: Readable & { url?: string }, response: ServerResponse | Http2ServerResponse) => {
+        void this.#answer(request, response as ServerResponse);
+      },
+    );
+    // a WebSocket's messages are paths too
+    new WebSocketServer({ server: server as Server }).on('connection', (peer) =>
+      peer.on('message', (data) => void this.#spoken(String(data as Buffer)).then((text) => peer.send(text))),
+    );
   }
 
   async #answer(request: Readable & { url?: string }, response: ServerResponse): Promise<void> {
@@ -86,16 +100,16 @@ export class FireServer {
     }
     if (path.startsWith('/download')) {
       response.write('first ');
-      await this.#reply(path, (text) => response.end(text));
+      response.end(await this.#spoken(path));
       return;
     }
     request.resume();
-    await this.#reply(path, (text) => response.end(text));
+    response.end(await this.#spoken(path));
   }
 
-  async #reply(path: string, send: (text: string) => void): Promise<void> {
+  async #spoken(path: string): Promise<string> {
     this.arrivals.push(path);
     if (!path.startsWith('/now')) await this.#gate;
-    send(`done ${path}`);
+    return `done ${path}`;
   }
 }

@@ -26,7 +26,7 @@ for (const client of fireClients) {
 
     beforeEach(async () => {
       server = await FireServer.start(client.protocol);
-      scene = await Scene.open({ port: server.port }, client.protocol === 'h2' ? ['h2'] : []);
+      scene = await Scene.open({ port: server.port }, client.protocol === 'http1' ? [] : ['h2']);
       session = client.open(scene.pins, scene.place());
     });
     afterEach(async () => {

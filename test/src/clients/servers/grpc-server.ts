@@ -18,11 +18,13 @@ const service: grpc.ServiceDefinition = {
 };
 
 /** The server of grpc-js itself, without TLS: that is the front's. */
-export async function startGrpcServer(): Promise<RealServer> {
+export async function startGrpcServer(
+  answer: (text: string) => Promise<string> = async (text) => text,
+): Promise<RealServer> {
   const server = new grpc.Server();
   server.addService(service, {
-    say: (call: grpc.ServerUnaryCall<Buffer, Buffer>, answer: grpc.sendUnaryData<Buffer>) =>
-      answer(null, call.request),
+    say: (call: grpc.ServerUnaryCall<Buffer, Buffer>, send: grpc.sendUnaryData<Buffer>) =>
+      void answer(call.request.toString()).then((text) => send(null, Buffer.from(text))),
   });
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, bound) => {
