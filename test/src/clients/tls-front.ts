@@ -124,7 +124,13 @@ export class TlsFront {
     });
     // unread, the client's end would never be seen
     upstream?.once('close', () => secured.resume());
+    // a client that refuses may leave in the middle of the handshake, which then would never end
+    let isSecured = false;
+    secured.once('end', () => {
+      if (!isSecured) secured.destroy();
+    });
     secured.once('secure', () => {
+      isSecured = true;
       if (secured.isSessionReused()) this.resumed += 1;
     });
     if ('answer' in behind) {
