@@ -1,4 +1,5 @@
 import { type Clock, invalidOption, systemClock } from '@pinvault/core';
+import { type AuthPlan, readAuth, type VaultAuthOptions } from './auth/auth-options.js';
 import { type Environment, readVariable } from './environment.js';
 import {
   type ConnectionOptions,
@@ -9,7 +10,7 @@ import {
 } from './connection/options.js';
 import { type KvOptions, type KvSettings, readKvSettings } from './kv/options.js';
 import { parseSecretPath, type SecretPath } from './secret-path.js';
-import { type TokenOption, type TokenSource, tokenSource } from './token.js';
+import { readToken, type TokenOption, type TokenOrigin } from './token.js';
 
 /** Options of {@link createVaultProvider}. What is not given comes from `VAULT_*` (or `BAO_*`, which goes first). */
 export interface VaultProviderOptions extends ConnectionOptions, KvOptions {
@@ -26,6 +27,11 @@ export interface VaultProviderOptions extends ConnectionOptions, KvOptions {
    * @defaultValue `VAULT_TOKEN`, else the token file of the command line, read anew each time
    */
   readonly token?: TokenOption | undefined;
+  /**
+   * How to log in, in place of a token: `{ method: 'approle', roleId, secretIdFile }`.
+   * @defaultValue what `PINVAULT_VAULT_AUTH_METHOD` and its like say, which go before `VAULT_TOKEN`
+   */
+  readonly auth?: VaultAuthOptions | undefined;
   /** @defaultValue `VAULT_NAMESPACE` */
   readonly namespace?: string | undefined;
   /** @defaultValue `process.env` */
@@ -38,7 +44,9 @@ export interface VaultProviderOptions extends ConnectionOptions, KvOptions {
 export interface VaultSettings extends ConnectionSettings {
   readonly secret: SecretPath;
   readonly kv: KvSettings;
-  readonly token: TokenSource;
+  readonly token: TokenOrigin;
+  /** `undefined` where there is a token. */
+  readonly auth: AuthPlan | undefined;
   readonly namespace: string;
   readonly clock: Clock;
 }
@@ -47,11 +55,12 @@ const knownOptions: Record<keyof VaultProviderOptions, true> = {
   path: true,
   mount: true,
   token: true,
+  auth: true,
   namespace: true,
   env: true,
+  clock: true,
   kvVersion: true,
   version: true,
-  clock: true,
   ...connectionOptions,
 };
 
@@ -65,13 +74,18 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
     }
   }
   const env = options.env ?? process.env;
+  const connection = readConnection(options, env);
+  const namespace = readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '';
+  if (options.token !== undefined && options.auth !== undefined)
+    throw invalidOption('vault.auth', 'and vault.token exclude each other');
   const secret = parseSecretPath(options.path, options.mount);
   return {
-    ...readConnection(options, env),
+    ...connection,
     secret,
     kv: readKvSettings(options, secret),
-    token: tokenSource(options.token, env),
-    namespace: readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '',
+    token: readToken(options.token, env),
+    auth: options.token === undefined ? readAuth(options.auth, env, namespace) : undefined,
+    namespace,
     clock: options.clock ?? systemClock,
   };
 }

@@ -5,6 +5,8 @@ import {
   type PinReadRequest,
   type PinReadResult,
 } from '@pinvault/core';
+import type { Credential } from './auth/credential.js';
+import { createCredentials } from './auth/create-credentials.js';
 import { endedByCaller } from './failures.js';
 import { KvReader } from './kv/kv-reader.js';
 import { readVaultSettings, type VaultProviderOptions } from './options.js';
@@ -28,20 +30,24 @@ import { VaultClient } from './vault-client.js';
  */
 export function createVaultProvider(options: VaultProviderOptions): PinProvider {
   const settings = readVaultSettings(options);
-  const { secret, address, clock, token: tokenSource } = settings;
+  const { secret, address, clock } = settings;
   const transport = new VaultTransport(settings);
   const kv = new KvReader(secret, settings.kv, clock);
-  let client: Promise<VaultClient> | undefined;
+  let opening: Promise<VaultClient> | undefined;
+  const client = async (): Promise<VaultClient> => (opening ??= VaultClient.create(settings, transport));
+  const ending = new AbortController();
+  const credentials = createCredentials(settings, client, ending.signal);
 
   const readWith = async (
     from: SecretPath,
     { knownRevision, signal }: PinReadRequest,
-    token: string,
+    credential: Credential,
   ): Promise<PinReadResult> => {
-    client ??= VaultClient.create(settings, transport);
-    const vault = await client;
-    const ask = async (path: string): Promise<VaultAnswer> => vault.read(path, token, signal);
-    return kv.read(from, knownRevision, { address, token, ask });
+    const vault = await client();
+    const ask = async (path: string): Promise<VaultAnswer> => vault.read(path, credential, signal);
+    const result = await kv.read(from, knownRevision, { address, token: credential.secrets, ask });
+    credentials.accepted?.(credential);
+    return result;
   };
 
   return {
@@ -52,18 +58,22 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
     async read(request: PinReadRequest): Promise<PinReadResult> {
       const { host, signal } = request;
       const from = isPerHost(secret) ? secretFor(secret, host) : secret;
-      const token = await untilAborted(tokenSource(), signal, address);
+      const credential = await untilAborted(credentials.current(), signal, address);
       try {
-        return await readWith(from, request, token);
+        return await readWith(from, request, credential);
       } catch (error) {
         if (!(error instanceof PinProviderError) || error.code !== 'ERR_PROVIDER_DENIED') throw error;
-        // The token may have been replaced since it was taken: once more, where there is another one.
-        const next = await untilAborted(tokenSource(), signal, address);
-        if (next === token) throw error;
+        // The token may have ended, or been replaced, since it was taken: once more, where there is another one.
+        const next = await untilAborted(credentials.replace(credential), signal, address);
+        if (next === undefined) throw error;
         return readWith(from, request, next);
       }
     },
-    close: () => transport.close(),
+    async close() {
+      await credentials.close();
+      ending.abort();
+      await transport.close();
+    },
   };
 }
 
@@ -78,8 +88,12 @@ function secretFor(template: SecretPath, host: string | undefined): SecretPath {
   }
 }
 
-/** A token function may hang; the read that asked it may not. */
-async function untilAborted(token: Promise<string>, signal: AbortSignal, address: URL): Promise<string> {
+/** A token function may hang, and a log-in serves many reads; the read that waits for it ends when it has to. */
+async function untilAborted<Value>(
+  credential: Promise<Value>,
+  signal: AbortSignal,
+  address: URL,
+): Promise<Value> {
   let stop: (() => void) | undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     const end = (): void => reject(endedByCaller(address, signal.reason));
@@ -88,7 +102,7 @@ async function untilAborted(token: Promise<string>, signal: AbortSignal, address
     else signal.addEventListener('abort', end, { once: true });
   });
   try {
-    return await Promise.race([token, aborted]);
+    return await Promise.race([credential, aborted]);
   } finally {
     stop?.();
   }

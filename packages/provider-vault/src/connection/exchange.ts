@@ -78,6 +78,7 @@ export class Exchange {
       statusCode,
       contentType: answered['content-type'] ?? '',
       retryAfter: answered['retry-after'],
+      isLoginRefused: answered['x-vault-inline-auth-failed'] !== undefined,
       text: await readBounded(response, node, this.#settings),
       from: node.host,
       ...(isRedirect ? { location: answered.location } : {}),
