@@ -41,7 +41,7 @@ export { createFileProvider } from './providers/file-provider.js';
 export type { FileProviderOptions } from './providers/file-provider.js';
 export { createStaticProvider } from './providers/static-provider.js';
 export type { StaticPinProvider } from './providers/static-provider.js';
-export type { PinProvider, PinReadRequest, PinReadResult } from './provider.js';
+export type { PinProvider, PinReadRequest, PinReadResult, ProviderUpdates } from './provider.js';
 export { systemClock } from './internal/clock.js';
 export type { Clock, ClockTimer } from './internal/clock.js';
 export {

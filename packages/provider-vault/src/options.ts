@@ -18,12 +18,13 @@ import { isLoopback, parseAddress } from './connection/address.js';
 import { type CaOptions, readCa } from './connection/ca.js';
 import { type ClientCertificateOptions, readClientCertificate } from './connection/client-certificate.js';
 import { SecureContexts } from './connection/secure-context.js';
+import { type EventOptions, readEvents } from './events/options.js';
 import { type KvOptions, type KvSettings, readKvSettings } from './kv/options.js';
 import { parseSecretPath, type SecretPath } from './secret-path.js';
 import { type TokenOption, type TokenSource, tokenSource } from './token.js';
 
 /** Options of {@link createVaultProvider}. What is not given comes from `VAULT_*` (or `BAO_*`, which goes first). */
-export interface VaultProviderOptions extends CaOptions, ClientCertificateOptions, KvOptions {
+export interface VaultProviderOptions extends CaOptions, ClientCertificateOptions, EventOptions, KvOptions {
   /** `https://vault.example.com:8200`. @defaultValue `VAULT_ADDR` */
   readonly address?: string | undefined;
   /**
@@ -63,6 +64,7 @@ export interface VaultSettings {
   readonly address: URL;
   readonly secret: SecretPath;
   readonly kv: KvSettings;
+  readonly events: boolean | undefined;
   readonly token: TokenSource;
   readonly namespace: string;
   readonly secureContexts: SecureContexts;
@@ -96,6 +98,7 @@ const knownOptions: Record<keyof VaultProviderOptions, true> = {
   env: true,
   kvVersion: true,
   version: true,
+  events: true,
   clock: true,
 };
 
@@ -118,6 +121,7 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
     address,
     secret,
     kv: readKvSettings(options, secret),
+    events: readEvents(options),
     token: tokenSource(options.token, env),
     namespace: readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '',
     secureContexts: new SecureContexts(readCa(options, env), readClientCertificate(options, env)),

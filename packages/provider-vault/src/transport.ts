@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { SecureContext } from 'node:tls';
 import { createStaticProvider, PinDocumentError, type PinError, PinResolver } from '@pinvault/core';
 import { PinnedAgent } from '@pinvault/node';
 import { closed, endedByCaller, refusedRedirect, requestFailure, timedOut } from './failures.js';
@@ -76,6 +77,15 @@ export class VaultTransport {
       signal.removeEventListener('abort', onAbort);
       this.#underWay.delete(ending);
     }
+  }
+
+  /** What a connection to the vault that stays open is opened with: as that of a request. @throws PinError */
+  async connection(): Promise<{ readonly agent: HttpAgent; readonly secureContext?: SecureContext }> {
+    const { address, secureContexts } = this.#settings;
+    if (this.#isClosed) throw closed(address);
+    this.#agent ??= this.#createAgent();
+    const agent = await this.#agent;
+    return address.protocol === 'https:' ? { agent, secureContext: secureContexts.current() } : { agent };
   }
 
   /** Ends what is under way, too. Idempotent. */

@@ -5,11 +5,11 @@ import {
   type PinReadRequest,
   type PinReadResult,
 } from '@pinvault/core';
+import { VaultEvents } from './events/vault-events.js';
 import { endedByCaller } from './failures.js';
-import { KvReader } from './kv/kv-reader.js';
+import { type Asking, KvReader } from './kv/kv-reader.js';
 import { readVaultSettings, type VaultProviderOptions } from './options.js';
 import { isPerHost, type SecretPath, secretOf } from './secret-path.js';
-import type { VaultAnswer } from './answer.js';
 import { VaultTransport } from './transport.js';
 import { VaultClient } from './vault-client.js';
 
@@ -33,16 +33,24 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
   const kv = new KvReader(secret, settings.kv, clock);
   let client: Promise<VaultClient> | undefined;
 
+  const vaultWith = async (token: string, signal: AbortSignal): Promise<Asking> => {
+    client ??= VaultClient.create(settings, transport);
+    const vault = await client;
+    return { address, token, ask: async (path) => vault.read(path, token, signal) };
+  };
+  const tokenNow = async (signal: AbortSignal): Promise<string> =>
+    untilAborted(tokenSource(), signal, address);
+  const events = new VaultEvents({
+    settings,
+    transport,
+    token: tokenNow,
+    locate: async (signal) => kv.locate(secret, await vaultWith(await tokenNow(signal), signal)),
+  });
   const readWith = async (
     from: SecretPath,
     { knownRevision, signal }: PinReadRequest,
     token: string,
-  ): Promise<PinReadResult> => {
-    client ??= VaultClient.create(settings, transport);
-    const vault = await client;
-    const ask = async (path: string): Promise<VaultAnswer> => vault.read(path, token, signal);
-    return kv.read(from, knownRevision, { address, token, ask });
-  };
+  ): Promise<PinReadResult> => kv.read(from, knownRevision, await vaultWith(token, signal));
 
   return {
     name: 'vault',
@@ -52,18 +60,23 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
     async read(request: PinReadRequest): Promise<PinReadResult> {
       const { host, signal } = request;
       const from = isPerHost(secret) ? secretFor(secret, host) : secret;
-      const token = await untilAborted(tokenSource(), signal, address);
+      const token = await tokenNow(signal);
       try {
         return await readWith(from, request, token);
       } catch (error) {
         if (!(error instanceof PinProviderError) || error.code !== 'ERR_PROVIDER_DENIED') throw error;
         // The token may have been replaced since it was taken: once more, where there is another one.
-        const next = await untilAborted(tokenSource(), signal, address);
+        const next = await tokenNow(signal);
         if (next === token) throw error;
         return readWith(from, request, next);
       }
     },
-    close: () => transport.close(),
+    watch: (onChange, { signal }) => events.watch(onChange, signal),
+    updates: () => events.updates,
+    close() {
+      events.close();
+      return transport.close();
+    },
   };
 }
 
