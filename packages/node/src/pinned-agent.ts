@@ -7,6 +7,7 @@ import { type Connection, endsAtOnce, evidenceOf, isPending, whyStale, whyUnjudg
 import { type HandshakeWatch, holdForHandshake, holdRequest } from './held-request.js';
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
 import { isPinSource, type PinSource } from './pin-source.js';
+import { fullHandshake, Resumption } from './resumption.js';
 import { serverName, targetOf } from './target.js';
 
 type OnConnection = (error: Error | null, socket: Duplex) => void;
@@ -21,8 +22,10 @@ interface Admission {
   readonly request: ClientRequest;
   readonly options: RequestOptions;
   readonly rest: readonly unknown[];
-  /** The connection that was refused, where this is the second attempt; a tunnel leaves none behind. */
+  /** The connection that was refused, where this is a later attempt; a tunnel leaves none behind. */
   readonly refused?: { readonly socket: Duplex | undefined };
+  /** Whether pins that a refresh has brought were the reason for it: that happens once. */
+  readonly isRechecked?: boolean;
 }
 
 /**
@@ -31,7 +34,8 @@ interface Admission {
  *
  * After a rotation idle connections that no longer match are destroyed at once, busy ones finish their response within
  * `drainTimeoutMs` (a key under `$revoked` gets no time), queued requests handshake anew, and connections that still
- * match stay warm. No TLS session is resumed. One agent per process, kept.
+ * match stay warm. TLS sessions are resumed while the pins in force accept the certificates under which they were earned.
+ * One agent per process, kept.
  *
  * @example
  * const agent = new PinnedAgent(pins);
@@ -40,6 +44,7 @@ interface Admission {
 export class PinnedAgent extends Agent {
   readonly #pins: PinSource;
   readonly #drainTimeoutMs: number;
+  readonly #resumption: Resumption;
   readonly #connections = new Set<Connection>();
   readonly #bySocket = new WeakMap<object, Connection>();
   // The request for which Node is about to look into a pool.
@@ -52,9 +57,10 @@ export class PinnedAgent extends Agent {
   constructor(pins: PinSource, options: PinnedAgentOptions = {}) {
     if (!isPinSource(pins))
       throw invalidOption('pins', 'is no resolver: pass what createPinResolver() resolved with');
-    const { agentOptions, drainTimeoutMs } = safeAgentOptions(options);
+    const { agentOptions, drainTimeoutMs, maxSessions } = safeAgentOptions(options);
     super(agentOptions);
     this.#pins = pins;
+    this.#resumption = new Resumption(pins, maxSessions);
     this.#drainTimeoutMs = drainTimeoutMs;
     // Before the agent's own listener, which would hand the socket to the next request. It finds it destroyed instead.
     this.prependListener('free', (socket: Duplex) => this.#onFree(socket));
@@ -86,13 +92,25 @@ export class PinnedAgent extends Agent {
 
   /** No idle connection fits: the one that the request will get is judged before the request's bytes go to it. */
   #holdForHandshake(admission: Admission): void {
-    const { request, refused } = admission;
+    const { request, options, refused, isRechecked = false } = admission;
     const connectionOf = (socket: Duplex): Connection | undefined => this.#bySocket.get(socket);
     const watch: HandshakeWatch = {
       isPending: (socket) => !socket.closed && isPending(connectionOf(socket)),
       whyUnjudged: (socket) => whyUnjudged(connectionOf(socket)),
-      secondChance: (error) => (refused === undefined ? this.#pins.recheck?.(error) : undefined),
-      again: (socket) => this.#admit({ ...admission, refused: { socket } }),
+      secondChance: (error) => {
+        // The pins have changed within a resumed handshake: what the server shows now has not been asked yet.
+        if (this.#resumption.wasInVain(error)) return Promise.resolve(true);
+        return isRechecked ? undefined : this.#pins.recheck?.(error);
+      },
+      again: (socket, error) => {
+        const wasInVain = this.#resumption.wasInVain(error);
+        this.#admit({
+          ...admission,
+          options: wasInVain ? withFullHandshake(options) : options,
+          refused: { socket },
+          isRechecked: isRechecked || !wasInVain,
+        });
+      },
     };
     holdForHandshake(request, watch, refused?.socket);
   }
@@ -124,13 +142,13 @@ export class PinnedAgent extends Agent {
   /** Opens a connection that is judged in its handshake. */
   override createConnection(options: RequestOptions, onConnection?: OnConnection): Duplex | null | undefined {
     const target = targetOf(options);
-    const connection: Connection = { target };
+    const connection: Connection = { target, ...this.#resumption.offerFor(target, options) };
     const pins = this.#pins;
     const pinned: ConnectionOptions = {
       ...(options as ConnectionOptions),
       // Explicit, also against NODE_TLS_REJECT_UNAUTHORIZED=0.
       rejectUnauthorized: true,
-      session: undefined,
+      session: connection.offered?.session,
       // Untyped in https, where TLS options pass through all the same: no certificate, no check.
       pskCallback: undefined,
       checkServerIdentity(this: unknown, _host: string, certificate: NodeCertificate) {
@@ -142,14 +160,37 @@ export class PinnedAgent extends Agent {
         }
       },
     };
-    const track = (socket: Duplex | null | undefined): void => this.#track(connection, socket);
     const socket = super.createConnection(pinned, (error, connected) => {
-      // A tunnel through a proxy is handed over here and not returned.
-      track(connected);
-      onConnection?.(error, connected);
+      // A tunnel through a proxy is handed over here, after its handshake, and not returned.
+      this.#track(connection, connected);
+      const reason = error === null || error === undefined ? this.#takeOver(connection, connected) : error;
+      onConnection?.(reason ?? null, connected);
     });
-    track(socket);
+    if (socket !== null && socket !== undefined) {
+      this.#resumption.collectFrom(connection, socket);
+      // First of all listeners: nobody is told of a connection that is refused.
+      socket.once('secureConnect', () => {
+        const reason = this.#resumption.settle(connection, socket);
+        if (reason !== undefined) socket.destroy(reason);
+      });
+    }
+    this.#track(connection, socket);
     return socket;
+  }
+
+  /** @returns why the tunnel is refused */
+  #takeOver(connection: Connection, tunnel: Duplex): Error | undefined {
+    const reason = this.#resumption.settle(connection, tunnel) ?? whyUnjudged(connection);
+    // The callback tells why; nobody listens to the tunnel itself yet.
+    if (reason !== undefined) tunnel.destroy();
+    else this.#resumption.collectFromTunnel(connection, tunnel);
+    return reason;
+  }
+
+  /** Ends every connection, and forgets every session. */
+  override destroy(): void {
+    this.#resumption.clear();
+    super.destroy();
   }
 
   #track(connection: Connection, socket: Duplex | null | undefined): void {
@@ -166,6 +207,7 @@ export class PinnedAgent extends Agent {
   #forget(connection: Connection): void {
     clearTimeout(connection.drainTimer);
     connection.release?.();
+    this.#resumption.ended(connection);
     this.#connections.delete(connection);
     if (this.#connections.size === 0) this.#pins.off('rotate', this.#onRotate);
   }
@@ -214,6 +256,7 @@ export class PinnedAgent extends Agent {
 
   /** @param host - the only one whose pins have changed, where each has a document of its own */
   #sweep(host: string | undefined): void {
+    this.#resumption.dropStale(host);
     const isConcerned = (connection: Connection | undefined): boolean =>
       host === undefined || connection?.evidence?.host === host;
     for (const sockets of Object.values(this.freeSockets)) {
@@ -236,6 +279,10 @@ export class PinnedAgent extends Agent {
       }
     }
   }
+}
+
+function withFullHandshake(options: RequestOptions): RequestOptions {
+  return { ...options, [fullHandshake]: true } as RequestOptions;
 }
 
 // The agent relies on what http.Agent does with 'free' sockets; a Node without these would leave it blind.

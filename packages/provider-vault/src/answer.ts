@@ -1,4 +1,4 @@
-import { type PinProviderErrorCode, PinProviderError } from '@pinvault/core';
+import { parseRetryAfter, type PinProviderErrorCode, PinProviderError } from '@pinvault/core';
 import { foreignText } from './foreign-text.js';
 import type { VaultResponse } from './transport.js';
 
@@ -110,7 +110,7 @@ export function failing({
     new PinProviderError(code, problem, {
       provider: 'vault',
       detail,
-      retryAfterMs: retryAfterMs(retryAfter),
+      retryAfterMs: parseRetryAfter(retryAfter),
     });
 }
 
@@ -132,14 +132,6 @@ export function bodyKind({ contentType }: VaultAnswer, token: string): string {
 
 function isJsonType(contentType: string): boolean {
   return /^application\/(?:[a-z.+-]*\+)?json\b/iu.test(contentType);
-}
-
-/** Seconds or a date (RFC 9110 §10.2.3); `undefined` for anything else. */
-function retryAfterMs(header: string | undefined): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\d{1,9}$/u.test(header)) return Number(header) * 1_000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }
 
 /** A member of its own of a decoded JSON value; `undefined` where there is none. */

@@ -83,6 +83,10 @@ class DocumentStore implements PinStore {
     return this.#judgement.judge(evidence);
   }
 
+  validUntil(evidence: Evidence): number {
+    return this.#judgement.validUntil(evidence);
+  }
+
   evidenceOf(refusal: Error): Evidence | undefined {
     return this.#judgement.evidenceOf(refusal);
   }

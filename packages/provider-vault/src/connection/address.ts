@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isLoopback } from '@pinvault/core';
 
 /** Reads the address of a vault, or says what is wrong with it; the text never holds the address itself. */
 export function parseAddress(text: string): URL | { readonly problem: string } {
@@ -18,10 +18,31 @@ export function parseAddress(text: string): URL | { readonly problem: string } {
   return url;
 }
 
-/** Whether a host is this machine and nothing else. */
-export function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[(.*)\]$/u, '$1');
-  // Not *.localhost: some resolvers ask the network for it.
-  if (host === '::1' || host === 'localhost') return true;
-  return isIP(host) === 4 && host.startsWith('127.');
+/** One server of the vault, or a listener in front of it. */
+export interface VaultNode {
+  /** Scheme, host and port of the requests, and the folder in front of the API. */
+  readonly url: URL;
+  /** How texts name it. */
+  readonly host: string;
+  /** A socket of this machine in place of host and port. */
+  readonly socketPath?: string;
+  /** Where it is dialled, where DNS says another place than `url`; its certificate has to be that of `url` all the same. */
+  readonly dial?: { readonly host: string; readonly port: number };
+}
+
+/** As {@link parseAddress}, and `unix:///run/vault-agent.sock`. */
+export function parseNode(text: string): VaultNode | { readonly problem: string } {
+  if (typeof text === 'string' && text.startsWith('unix://')) {
+    const socketPath = text.slice('unix://'.length);
+    if (!socketPath.startsWith('/'))
+      return { problem: 'names no socket, such as unix:///run/vault-agent.sock' };
+    return { url: new URL('http://localhost/'), host: `unix:${socketPath}`, socketPath };
+  }
+  const url = parseAddress(text);
+  return url instanceof URL ? { url, host: url.host } : url;
+}
+
+/** Whether requests to a node stay on this machine. */
+export function isLocal({ url, socketPath }: VaultNode): boolean {
+  return socketPath !== undefined || isLoopback(url.hostname);
 }

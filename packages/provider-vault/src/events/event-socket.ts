@@ -1,13 +1,13 @@
-import type { Agent, IncomingMessage } from 'node:http';
-import type { SecureContext } from 'node:tls';
+import type { IncomingMessage } from 'node:http';
 import { type Clock, PinProviderError } from '@pinvault/core';
 import type { WebSocket } from 'ws';
+import type { SocketRoad } from '../connection/exchange.js';
 
 /** How a WebSocket to the vault is opened: as a read is, header for header. */
 export interface SocketRequest {
-  readonly url: URL;
+  readonly road: SocketRoad;
+  /** With the token. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly connection: { readonly agent: Agent; readonly secureContext?: SecureContext };
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -29,7 +29,7 @@ const aliveEveryMs = 60_000;
 
 /** Opens a WebSocket and stays with it until it ends. Holds no process open. */
 export async function stayConnected(request: SocketRequest): Promise<SocketEnd> {
-  const { url, headers, connection, timeoutMs, signal } = request;
+  const { road, timeoutMs, signal } = request;
   let module: typeof import('ws');
   try {
     module = await import('ws');
@@ -45,14 +45,15 @@ export async function stayConnected(request: SocketRequest): Promise<SocketEnd> 
     return { kind: 'failed', error: sdk };
   }
   if (signal.aborted) return { kind: 'closed', code: 1000 };
-  const socket = new module.WebSocket(url, {
-    ...connection,
+  const socket = new module.WebSocket(road.url, {
+    ...road.options,
     handshakeTimeout: timeoutMs,
     maxPayload: maxMessageBytes,
     perMessageDeflate: false,
     // Not among the options: those Node prints under NODE_DEBUG=http, and with them the token.
     finishRequest(upgrade) {
-      for (const [name, value] of Object.entries(headers)) upgrade.setHeader(name, value);
+      for (const [name, value] of Object.entries({ ...road.headers, ...request.headers }))
+        upgrade.setHeader(name, value);
       upgrade.once('socket', (wire) => wire.unref());
       upgrade.end();
     },

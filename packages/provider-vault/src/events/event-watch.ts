@@ -20,8 +20,8 @@ export interface EventSource {
   readonly hasEvents: ((signal: AbortSignal) => Promise<boolean>) | undefined;
   /** Where the secrets lie. */
   locate(signal: AbortSignal): Promise<KvLocation>;
-  /** The headers of a request, with the token that is good now, and what its connection is opened with. */
-  connect(signal: AbortSignal): Promise<Pick<SocketRequest, 'headers' | 'connection'>>;
+  /** How a path of the API is reached, and the headers of a request with the token that is good now. @throws PinError */
+  connect(path: string, signal: AbortSignal): Promise<Pick<SocketRequest, 'road' | 'headers'>>;
 }
 
 const firstPauseMs = 1_000;
@@ -83,19 +83,16 @@ export class EventWatch {
   }
 
   async #connect(onOpen: () => void): Promise<SocketEnd | 'unsupported'> {
-    const { address, clock, timeoutMs, hasEvents, locate, connect } = this.#source;
+    const { clock, timeoutMs, hasEvents, locate, connect } = this.#source;
     const { signal } = this.#ending;
     if (hasEvents !== undefined && !(await hasEvents(signal))) return 'unsupported';
     const location = await locate(signal);
     const type = eventTypeFor(location);
     const hintOf = hintReaderFor(location);
-    const { headers, connection } = await connect(signal);
-    const url = new URL(`${address.href.replace(/\/+$/u, '')}/v1/sys/events/subscribe/${type}?json=true`);
-    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    const { road, headers } = await connect(`sys/events/subscribe/${type}?json=true`, signal);
     return stayConnected({
-      url,
+      road,
       headers,
-      connection,
       timeoutMs,
       clock,
       signal,
@@ -139,5 +136,5 @@ function reasonOf(end: SocketEnd | 'unsupported', address: URL): string {
 }
 
 function textOf(error: unknown, address: URL): string {
-  return messageWithoutCode(PinError.isPinError(error) ? error : requestFailure(error, address));
+  return messageWithoutCode(requestFailure(error, address));
 }

@@ -1,11 +1,14 @@
 import type { ProviderUpdates } from '@pinvault/core';
 import { member, parseResponse } from '../answer.js';
 import { requestFailure } from '../failures.js';
+import { foreignText } from '../foreign-text.js';
 import type { KvLocation } from '../kv/location.js';
 import type { VaultSettings } from '../options.js';
 import { isPerHost } from '../secret-path.js';
 import { tokenHeader, type VaultTransport } from '../transport.js';
 import { type EventSource, EventWatch } from './event-watch.js';
+
+const maxReasonLength = 256;
 
 /** What events need of the provider that they belong to. */
 export interface EventContext {
@@ -22,6 +25,7 @@ export class VaultEvents {
   readonly #context: EventContext;
   readonly #watches = new Set<EventWatch>();
   #isClosed = false;
+  #token = '';
 
   constructor(context: EventContext) {
     this.#context = context;
@@ -30,7 +34,9 @@ export class VaultEvents {
   /** How changes are noticed; `undefined` before anybody watches, and where events are switched off. */
   get updates(): ProviderUpdates | undefined {
     const [watch] = this.#watches;
-    return watch?.updates;
+    if (watch?.updates.reason === undefined) return watch?.updates;
+    // Whoever answers in the vault's place may know the token from a read.
+    return { ...watch.updates, reason: foreignText(watch.updates.reason, this.#token, maxReasonLength) };
   }
 
   /** Calls back when a secret may have changed, until `signal` aborts. Never throws. */
@@ -58,7 +64,7 @@ export class VaultEvents {
   }
 
   #source(): EventSource {
-    const { settings, transport, token, locate } = this.#context;
+    const { settings, transport, locate } = this.#context;
     const { address, clock, timeoutMs, namespace, events } = settings;
     return {
       address,
@@ -67,20 +73,26 @@ export class VaultEvents {
       random: Math.random,
       hasEvents: events === true ? undefined : async (signal) => this.#isEnterprise(signal),
       locate,
-      connect: async (signal) => ({
+      connect: async (path, signal) => ({
         headers: {
-          [tokenHeader]: await token(signal),
+          [tokenHeader]: await this.#tokenNow(signal),
           'X-Vault-Request': 'true',
           ...(namespace === '' ? {} : { 'X-Vault-Namespace': namespace }),
         },
-        connection: await transport.connection(),
+        road: await transport.webSocket(path, signal),
       }),
     };
+  }
+
+  async #tokenNow(signal: AbortSignal): Promise<string> {
+    this.#token = await this.#context.token(signal);
+    return this.#token;
   }
 
   /** Asked without token and namespace: whoever may not ask for events leaves no trace of it in the vault's audit log. */
   async #isEnterprise(signal: AbortSignal): Promise<boolean> {
     const { settings, transport } = this.#context;
+    await this.#tokenNow(signal);
     const base = settings.address.href.replace(/\/+$/u, '');
     const url = new URL(`${base}/v1/sys/health?standbyok=true&perfstandbyok=true`);
     const { body } = parseResponse(await transport.get(url, {}, signal));

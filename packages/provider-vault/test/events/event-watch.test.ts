@@ -49,9 +49,10 @@ describe('the watch over the events of a vault', () => {
         random: () => 1,
         hasEvents: undefined,
         locate: async () => location,
-        async connect() {
+        async connect(path) {
           tries += 1;
-          return { headers: { 'X-Vault-Token': 't' }, connection: { agent } };
+          const url = new URL(`ws://127.0.0.1:${String(port)}/v1/${path}`);
+          return { headers: { 'X-Vault-Token': 't' }, road: { url, options: { agent }, headers: {} } };
         },
         ...source,
       },

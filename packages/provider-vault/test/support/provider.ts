@@ -2,7 +2,7 @@ import type { PinProvider, PinReadResult } from '@pinvault/core';
 import type { DevVault } from '@pinvault/testing';
 import { createVaultProvider, type VaultProviderOptions } from '#src/index.js';
 
-/** Options that take nothing from the environment of the test run, and ask the vault nothing but the secret. */
+/** Options that take nothing from the environment of the test run, ask once, and nothing but the secret. */
 export function optionsFor(
   vault: Pick<DevVault, 'address' | 'token'>,
   options: Partial<VaultProviderOptions> = {},
@@ -13,6 +13,7 @@ export function optionsFor(
     path: 'secret/tls-pins',
     kvVersion: 2,
     env: {},
+    maxRetries: 0,
     ...options,
   };
 }
