@@ -1,10 +1,4 @@
-import {
-  messageWithoutCode,
-  PinError,
-  type Clock,
-  type ClockTimer,
-  type ProviderUpdates,
-} from '@pinvault/core';
+import { messageWithoutCode, type Clock, type ClockTimer, type ProviderUpdates } from '@pinvault/core';
 import { requestFailure } from '../failures.js';
 import type { KvLocation } from '../kv/location.js';
 import { eventTypeFor, type Hint, hintReaderFor } from './event-hint.js';
