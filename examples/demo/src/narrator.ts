@@ -38,6 +38,11 @@ export class Narrator {
     this.#line(' ', text);
   }
 
+  /** What the reader is asked to do; spaces in front are kept. */
+  instruct(text: string): void {
+    this.#terminal.print(indent + this.#terminal.paint('cyan', text));
+  }
+
   /** Something that nobody wants happened, as it was bound to without pins. */
   warn(text: string): void {
     this.#line(this.#terminal.paint('yellow', '!'), text);

@@ -14,7 +14,10 @@ const token = 'root';
 const startAttempts = 3;
 
 /** A real OpenBao (or Vault) server in development mode: unsealed, in memory, on the loopback interface only. */
-export async function startOpenBao(binary: string, signal: AbortSignal): Promise<DemoVault> {
+export async function startOpenBao(
+  binary: string,
+  signal: AbortSignal,
+): Promise<DemoVault & { readonly token: string }> {
   for (let attempt = 1; ; attempt += 1) {
     const folder = await mkdtemp(join(tmpdir(), 'pinvault-demo-'));
     const server = new OpenBao(binary, folder, await freePortPair());

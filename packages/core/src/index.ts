@@ -1,7 +1,8 @@
 export { PinResolver } from './resolver/resolver.js';
 export type { PinnedTlsOptions } from './resolver/resolver.js';
 export type { RefreshOutcome } from './resolver/keeper.js';
-export type { GuardableSocket, GuardOptions } from './resolver/guard-options.js';
+export { readGuardOptions } from './resolver/guard-options.js';
+export type { GuardableSocket, GuardOptions, GuardSettings } from './resolver/guard-options.js';
 export type { SocketGuard } from './resolver/socket-guards.js';
 export type { WrongPinTrial } from './resolver/wrong-pin.js';
 export { errorOf } from './resolver/check.js';

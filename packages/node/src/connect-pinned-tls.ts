@@ -1,5 +1,5 @@
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
-import { type GuardOptions, invalidOption, type Target } from '@pinvault/core';
+import { type GuardOptions, invalidOption, readGuardOptions, type Target } from '@pinvault/core';
 import { refuseUnsafe } from './pinned-agent-options.js';
 import { assertSocketPins, type SocketPins } from './socket-pins.js';
 import { serverName } from './target.js';
@@ -29,6 +29,8 @@ export async function connectPinnedTls(
   assertSocketPins(pins);
   refuseUnsafe(options);
   const { policy, graceMs, onDrain, signal, ...connection } = options;
+  const guardOptions: GuardOptions = { policy, graceMs, onDrain };
+  readGuardOptions(guardOptions);
   const { host, port, servername } = connection;
   if (typeof host !== 'string' || host === '') throw invalidOption('host', 'is no host');
   const target = { host: typeof servername === 'string' && servername !== '' ? servername : host, port };
@@ -41,13 +43,7 @@ export async function connectPinnedTls(
       // Untyped in some clients' options: no certificate, no check.
       pskCallback: undefined,
     } as ConnectionOptions);
-    try {
-      pins.guardSocket(socket, target, { policy, graceMs, onDrain });
-    } catch (error) {
-      // Options that contradict each other: what nobody judges is not left open.
-      socket.destroy();
-      throw error;
-    }
+    pins.guardSocket(socket, target, guardOptions);
     return secured(socket, signal);
   };
   await prepared(pins, target, signal);

@@ -32,6 +32,7 @@ export function safeAgentOptions(options: PinnedAgentOptions): {
 } {
   const { drainTimeoutMs = 30_000, maxCachedSessions: maxSessions = 100, ...agentOptions } = options;
   refuseUnsafe(agentOptions);
+  refuseUnknownProxy(agentOptions);
   if (!Number.isSafeInteger(maxSessions) || maxSessions < 0) {
     throw invalidOption('maxCachedSessions', 'is no whole number from 0');
   }
@@ -70,4 +71,15 @@ export function refuseUnsafe(options: object): void {
     throw invalidOption('session', 'would resume a TLS session, which Node does not check');
   if (pskCallback !== undefined)
     throw invalidOption('pskCallback', 'would agree on a key without a certificate, and so without a pin');
+}
+
+/** A proxy that this Node has never heard of would be left out without a word. @throws TypeError (`ERR_INVALID_OPTION`) */
+function refuseUnknownProxy(options: object): void {
+  if (!('proxyEnv' in options) || options.proxyEnv === undefined) return;
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  if (major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21)) return;
+  throw invalidOption(
+    'proxyEnv',
+    `means nothing to Node ${process.versions.node}, which would dial the target itself: use PinnedProxyAgent`,
+  );
 }

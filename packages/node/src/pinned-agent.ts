@@ -6,6 +6,7 @@ import { errorOf, invalidOption, type NodeCertificate, type PinEventListener } f
 import { type Connection, endsAtOnce, evidenceOf, isPending, whyStale, whyUnjudged } from './connection.js';
 import { type HandshakeWatch, holdForHandshake, holdRequest } from './held-request.js';
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
+import { intercept } from './intercept.js';
 import { isPinSource, type PinSource } from './pin-source.js';
 import { fullHandshake, Resumption } from './resumption.js';
 import { serverName, targetOf } from './target.js';
@@ -21,6 +22,7 @@ interface RequestTaker {
 interface Admission {
   readonly request: ClientRequest;
   readonly options: RequestOptions;
+  readonly servername: string;
   readonly rest: readonly unknown[];
   /** The connection that was refused, where this is a later attempt; a tunnel leaves none behind. */
   readonly refused?: { readonly socket: Duplex | undefined };
@@ -47,10 +49,10 @@ export class PinnedAgent extends Agent {
   readonly #resumption: Resumption;
   readonly #connections = new Set<Connection>();
   readonly #bySocket = new WeakMap<object, Connection>();
-  // The request for which Node is about to look into a pool.
-  #taken: Admission | undefined;
-  // The idle connection that was found fit within this very call of addRequest.
-  #fit: Duplex | undefined;
+  // The request that Node is about to give a connection, until it is known which.
+  #admitted: Admission | undefined;
+  // The idle connection that Node has chosen for it, where that is not fit any more.
+  #unfit: Duplex | undefined;
   readonly #onRotate: PinEventListener<'rotate'> = ({ host }) => this.#sweep(host);
 
   /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
@@ -74,20 +76,50 @@ export class PinnedAgent extends Agent {
   addRequest(request: ClientRequest, options: RequestOptions, ...rest: unknown[]): void {
     refuseUnsafe(options);
     // Else Node takes the name from the Host header: the pins of the host that is dialled are what counts.
-    const dialled =
-      typeof options.servername === 'string' ? options : { ...options, servername: serverName(options.host) };
-    const admission: Admission = { request, options: dialled, rest };
+    const servername = typeof options.servername === 'string' ? options.servername : serverName(options.host);
+    const admission: Admission = { request, options, servername, rest };
     // One that was aborted before it began is Node's to end: no store is read for it.
-    const waiting = request.destroyed ? undefined : this.#pins.prepare?.(targetOf(dialled, this.options));
+    const waiting = request.destroyed ? undefined : this.#prepare(admission);
     if (waiting === undefined) this.#admit(admission);
     else holdRequest(request, waiting, () => this.#admit(admission));
   }
 
+  #prepare({ options: { host, port }, servername }: Admission): Promise<void> | undefined {
+    return this.#pins.prepare?.(targetOf({ servername, host, port }, this.options));
+  }
+
+  /** Has Node choose a connection. One from the pool is judged when it is taken; any other when its handshake is over. */
   #admit(admission: Admission): void {
-    const { request, options, rest } = admission;
-    this.#taken = admission;
-    (Agent.prototype as unknown as RequestTaker).addRequest.call(this, request, options, ...rest);
-    this.#fit = undefined;
+    this.#admitted = admission;
+    try {
+      this.#giveToNode(admission);
+      // In the queue: `reuseSocket` and `createConnection` have not been asked.
+      if (this.#admitted !== undefined) this.#holdForHandshake(admission);
+    } finally {
+      this.#admitted = undefined;
+    }
+    const unfit = this.#unfit;
+    if (unfit === undefined) return;
+    this.#unfit = undefined;
+    drop(unfit);
+    this.#admit(admission);
+  }
+
+  #giveToNode({ request, options, servername, rest }: Admission): void {
+    const addRequest = (given: RequestOptions): void =>
+      (Agent.prototype as unknown as RequestTaker).addRequest.call(this, request, given, ...rest);
+    const { servername: before } = options;
+    if (before === servername) addRequest(options);
+    else if (!Object.isExtensible(options)) addRequest({ ...options, servername });
+    else {
+      // Node copies the options within the call. A copy of our own would cost more than all checks of a request.
+      options.servername = servername;
+      try {
+        addRequest(options);
+      } finally {
+        options.servername = before;
+      }
+    }
   }
 
   /** No idle connection fits: the one that the request will get is judged before the request's bytes go to it. */
@@ -115,32 +147,27 @@ export class PinnedAgent extends Agent {
     holdForHandshake(request, watch, refused?.socket);
   }
 
-  /**
-   * Names a pool. Node's `addRequest` asks right before it takes an idle connection out of that pool: what has become
-   * stale leaves first. Naming it here as well would cost more than all checks of a request.
-   */
-  override getName(options?: RequestOptions): string {
-    const name = super.getName(options);
-    const taken = this.#taken;
-    if (taken !== undefined) {
-      this.#taken = undefined;
-      this.#dropStaleIdle(name);
-      if (this.#fit === undefined) this.#holdForHandshake(taken);
-    }
-    return name;
-  }
-
-  /** Called by Node with the connection that it has taken from the pool: a last look, should there have been none before. */
+  /** Called by Node with the connection that it has taken from the pool: it may have become stale there. */
   override reuseSocket(socket: Duplex, request: ClientRequest): void {
+    const admission = this.#admitted;
+    this.#admitted = undefined;
     const connection = this.#bySocket.get(socket);
-    const wasJustJudged = socket === this.#fit;
-    const reason = wasJustJudged || connection === undefined ? undefined : whyStale(this.#pins, connection);
-    if (reason === undefined) super.reuseSocket(socket, request);
-    else socket.destroy(reason);
+    const reason = connection === undefined ? undefined : whyStale(this.#pins, connection);
+    if (reason === undefined) {
+      super.reuseSocket(socket, request);
+    } else if (admission?.request === request) {
+      this.#unfit = socket;
+      // Node goes on to hand it over; the request gets another when that is done.
+      const takeBack = intercept(request, 'onSocket', () => () => takeBack());
+    } else {
+      socket.destroy(reason);
+    }
   }
 
   /** Opens a connection that is judged in its handshake. */
   override createConnection(options: RequestOptions, onConnection?: OnConnection): Duplex | null | undefined {
+    if (this.#admitted !== undefined) this.#holdForHandshake(this.#admitted);
+    this.#admitted = undefined;
     const target = targetOf(options);
     const connection: Connection = { target, ...this.#resumption.offerFor(target, options) };
     const pins = this.#pins;
@@ -225,32 +252,10 @@ export class PinnedAgent extends Agent {
     return Object.keys(this.requests).length > 0;
   }
 
-  /**
-   * What ends by the clock ends here: evidence is judged whenever a connection is about to be taken from the pool. In
-   * the order in which Node takes them, up to the one that it will take; the others are judged when they are.
-   */
-  #dropStaleIdle(name: string): void {
-    for (;;) {
-      const idle = this.freeSockets[name];
-      const next = this.options.scheduling === 'fifo' ? idle?.[0] : idle?.at(-1);
-      if (idle === undefined || next === undefined) return;
-      const before = idle.length;
-      if (!this.#dropIfStale(next)) {
-        this.#fit = next;
-        return;
-      }
-      // It has left the pool, unless somebody took Node's listeners away: then the last look refuses it.
-      if (idle.length === before) return;
-    }
-  }
-
   #dropIfStale(socket: Duplex): boolean {
     const connection = this.#bySocket.get(socket);
     if (connection === undefined || whyStale(this.#pins, connection) === undefined) return false;
-    socket.destroy();
-    // Node's own way out of the pool, which it takes at 'close' otherwise: in between, scheduling lifo would hand the
-    // destroyed socket to a request of this very tick.
-    socket.emit('agentRemove');
+    drop(socket);
     return true;
   }
 
@@ -279,6 +284,14 @@ export class PinnedAgent extends Agent {
       }
     }
   }
+}
+
+/** Destroys a connection that has no request. */
+function drop(socket: Duplex): void {
+  socket.destroy();
+  // Node's own way out of the pool, which it takes at 'close' otherwise: in between, scheduling lifo would hand the
+  // destroyed socket to a request of this very tick.
+  socket.emit('agentRemove');
 }
 
 function withFullHandshake(options: RequestOptions): RequestOptions {

@@ -26,7 +26,7 @@ describe('connectPinnedHttp2', () => {
       ca: service.root.pem,
       lookup: loopbackLookup,
       ...options,
-    } as PinnedHttp2Options);
+    });
     session.on('error', () => undefined);
     return session;
   }
@@ -148,7 +148,7 @@ describe('connectPinnedHttp2', () => {
         ca: service.root.pem,
         lookup: loopbackLookup,
         ...options,
-      } as object).then(
+      }).then(
         () => undefined,
         (error: unknown) => error,
       );

@@ -105,7 +105,7 @@ describe('guardSocket on real sockets', () => {
         ca: service.root.pem,
         lookup: loopbackLookup,
         ...options,
-      } as Parameters<typeof connectPinnedTls>[1]);
+      });
       open.push(socket);
       return socket;
     };

@@ -93,7 +93,7 @@ describe('proveLive', () => {
   });
 
   it('finds a client that is pinned at first, and rides a pooled connection that nobody judges', async () => {
-    const agent = new https.Agent({ keepAlive: true, ...service.pins.tlsOptions({ host }) } as object);
+    const agent = new https.Agent({ keepAlive: true, ...service.pins.tlsOptions({ host }) });
     try {
       const error = await failureOf(clientWith(() => ({ agent })));
       expect(error).to.be.an.instanceOf(PinMismatchError);
@@ -140,13 +140,13 @@ describe('proveLive', () => {
 
   it('disturbs no other request of the same agent, nor its warm connections', async () => {
     await service.get();
-    let isProving = true;
+    const proving = new AbortController();
     const codes = new Set<string | undefined>();
     const traffic = Array.from({ length: 4 }, async () => {
-      while (isProving) codes.add(codeOf(await service.get()));
+      while (!proving.signal.aborted) codes.add(codeOf(await service.get()));
     });
     for (let round = 0; round < 5; round += 1) await proveLive(service.pins, service.agent, url);
-    isProving = false;
+    proving.abort();
     await Promise.all(traffic);
     expect([...codes]).to.deep.equal([undefined]);
     // Four of the traffic's own, and two new ones for each proof: none was dropped on its account.

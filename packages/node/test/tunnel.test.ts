@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { SecureVersion } from 'node:tls';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
+import { PinnedAgent } from '#src/index.js';
 import { codeOf, host, PinnedService } from './support/pinned-service.js';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -96,3 +97,18 @@ const hasProxyEnv = major > 24 || (major === 24 && minor >= 5) || (major === 22 
     });
   },
 );
+
+(hasProxyEnv ? describe.skip : describe)('PinnedAgent on a Node without proxyEnv', () => {
+  it('refuses the option: without a word the target would be dialled directly', async () => {
+    const service = await PinnedService.start();
+    try {
+      expect(
+        () => new PinnedAgent(service.pins, { proxyEnv: { HTTPS_PROXY: 'http://127.0.0.1:1' } } as object),
+      )
+        .to.throw(TypeError)
+        .with.property('code', 'ERR_INVALID_OPTION');
+    } finally {
+      await service.close();
+    }
+  });
+});

@@ -1,5 +1,5 @@
 import { parseRetryAfter, type PinProviderErrorCode, PinProviderError } from '@pinvault/core';
-import { foreignText } from './foreign-text.js';
+import { foreignText, type Secrets } from './foreign-text.js';
 import type { VaultResponse } from './transport.js';
 
 /** What an answer is the answer to. */
@@ -13,7 +13,7 @@ export interface Question {
     readonly policyPath: string;
   };
   /** Taken out of every text: what answers need not be a vault, and may echo the request. */
-  readonly token: string;
+  readonly token: Secrets;
 }
 
 /** What the vault answered, parsed where it is JSON. */
@@ -115,7 +115,7 @@ export function failing({
 }
 
 /** The vault's own words; or that they are not a vault's. */
-function saidBy(answer: VaultAnswer, token: string): string {
+export function saidBy(answer: VaultAnswer, token: Secrets): string {
   if (answer.body === undefined) return ` (${bodyKind(answer, token)}: does a proxy answer in its place?)`;
   const errors = member(answer.body, 'errors');
   const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
@@ -124,7 +124,7 @@ function saidBy(answer: VaultAnswer, token: string): string {
 }
 
 /** What a body is that is no JSON. */
-export function bodyKind({ contentType }: VaultAnswer, token: string): string {
+export function bodyKind({ contentType }: VaultAnswer, token: Secrets): string {
   if (isJsonType(contentType)) return 'broken JSON';
   const kind = foreignText(contentType.replace(/;.*/su, ''), token, 60);
   return kind === '' ? 'no JSON' : `${kind}, not JSON`;

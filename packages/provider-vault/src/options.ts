@@ -1,4 +1,5 @@
 import { type Clock, invalidOption, systemClock } from '@pinvault/core';
+import { type AuthPlan, readAuth, type VaultAuthOptions } from './auth/auth-options.js';
 import { type Environment, readVariable } from './environment.js';
 import {
   type ConnectionOptions,
@@ -10,7 +11,7 @@ import {
 import { type EventOptions, readEvents } from './events/options.js';
 import { type KvOptions, type KvSettings, readKvSettings } from './kv/options.js';
 import { parseSecretPath, type SecretPath } from './secret-path.js';
-import { type TokenOption, type TokenSource, tokenSource } from './token.js';
+import { readToken, type TokenOption, type TokenOrigin } from './token.js';
 
 /** Options of {@link createVaultProvider}. What is not given comes from `VAULT_*` (or `BAO_*`, which goes first). */
 export interface VaultProviderOptions extends ConnectionOptions, EventOptions, KvOptions {
@@ -27,6 +28,11 @@ export interface VaultProviderOptions extends ConnectionOptions, EventOptions, K
    * @defaultValue `VAULT_TOKEN`, else the token file of the command line, read anew each time
    */
   readonly token?: TokenOption | undefined;
+  /**
+   * How to log in, in place of a token: `{ method: 'approle', roleId, secretIdFile }`.
+   * @defaultValue what `PINVAULT_VAULT_AUTH_METHOD` and its like say, which go before `VAULT_TOKEN`
+   */
+  readonly auth?: VaultAuthOptions | undefined;
   /** @defaultValue `VAULT_NAMESPACE` */
   readonly namespace?: string | undefined;
   /** @defaultValue `process.env` */
@@ -40,7 +46,9 @@ export interface VaultSettings extends ConnectionSettings {
   readonly secret: SecretPath;
   readonly kv: KvSettings;
   readonly events: boolean | undefined;
-  readonly token: TokenSource;
+  readonly token: TokenOrigin;
+  /** `undefined` where there is a token. */
+  readonly auth: AuthPlan | undefined;
   readonly namespace: string;
   readonly clock: Clock;
 }
@@ -49,12 +57,13 @@ const knownOptions: Record<keyof VaultProviderOptions, true> = {
   path: true,
   mount: true,
   token: true,
+  auth: true,
   namespace: true,
   env: true,
+  clock: true,
   kvVersion: true,
   version: true,
   events: true,
-  clock: true,
   ...connectionOptions,
 };
 
@@ -68,14 +77,19 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
     }
   }
   const env = options.env ?? process.env;
+  const connection = readConnection(options, env);
+  const namespace = readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '';
+  if (options.token !== undefined && options.auth !== undefined)
+    throw invalidOption('vault.auth', 'and vault.token exclude each other');
   const secret = parseSecretPath(options.path, options.mount);
   return {
-    ...readConnection(options, env),
+    ...connection,
     secret,
     kv: readKvSettings(options, secret),
     events: readEvents(options),
-    token: tokenSource(options.token, env),
-    namespace: readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '',
+    token: readToken(options.token, env),
+    auth: options.token === undefined ? readAuth(options.auth, env, namespace) : undefined,
+    namespace,
     clock: options.clock ?? systemClock,
   };
 }

@@ -17,6 +17,8 @@ export interface VaultResponse {
   readonly text: string;
   /** The node that answered, as texts name it. */
   readonly from: string;
+  /** The log-in inside the request failed, and not the request (OpenBao's inline authentication). */
+  readonly isLoginRefused: boolean;
 }
 
 /** One request. The token is among the headers; the body goes out as JSON. */
@@ -26,6 +28,8 @@ export interface VaultRequest {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: object | undefined;
+  /** What of headers and body must appear nowhere. @defaultValue the token */
+  readonly secrets?: readonly string[];
 }
 
 /** What tests put in place of the machine's own. */
@@ -196,12 +200,12 @@ export class VaultTransport {
     await this.#rateLimit?.turn(signal);
     const first = await this.#exchange.run(asked, { node, url, signal, onSent });
     if (first.location === undefined) return first;
-    const token = asked.headers[tokenHeader] ?? '';
-    const to = followRedirect(first.location, { node, url, token }, this.#settings);
+    const { secrets = [asked.headers[tokenHeader] ?? ''] } = asked;
+    const to = followRedirect(first.location, { node, url, secrets }, this.#settings);
     await this.#rateLimit?.turn(signal);
     const second = await this.#exchange.run(asked, { ...to, signal, onSent });
     if (second.location === undefined) return second;
-    followRedirect(second.location, { ...to, token }, this.#settings);
+    followRedirect(second.location, { ...to, secrets }, this.#settings);
     throw refusedRedirect(to.node, 'a second time; only one redirect is followed');
   }
 }

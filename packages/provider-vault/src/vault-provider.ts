@@ -5,6 +5,8 @@ import {
   type PinReadRequest,
   type PinReadResult,
 } from '@pinvault/core';
+import type { Credential } from './auth/credential.js';
+import { createCredentials } from './auth/create-credentials.js';
 import { VaultEvents } from './events/vault-events.js';
 import { endedByCaller } from './failures.js';
 import { type Asking, KvReader } from './kv/kv-reader.js';
@@ -28,29 +30,35 @@ import { VaultClient } from './vault-client.js';
  */
 export function createVaultProvider(options: VaultProviderOptions): PinProvider {
   const settings = readVaultSettings(options);
-  const { secret, address, clock, token: tokenSource } = settings;
+  const { secret, address, clock } = settings;
   const transport = new VaultTransport(settings);
   const kv = new KvReader(secret, settings.kv, clock);
-  let client: Promise<VaultClient> | undefined;
+  let opening: Promise<VaultClient> | undefined;
+  const client = async (): Promise<VaultClient> => (opening ??= VaultClient.create(settings, transport));
+  const ending = new AbortController();
+  const credentials = createCredentials(settings, client, ending.signal);
 
-  const vaultWith = async (token: string, signal: AbortSignal): Promise<Asking> => {
-    client ??= VaultClient.create(settings, transport);
-    const vault = await client;
-    return { address, token, ask: async (path) => vault.read(path, token, signal) };
+  const askingWith = async (credential: Credential, signal: AbortSignal): Promise<Asking> => {
+    const vault = await client();
+    return { address, token: credential.secrets, ask: (path) => vault.read(path, credential, signal) };
   };
-  const tokenNow = async (signal: AbortSignal): Promise<string> =>
-    untilAborted(tokenSource(), signal, address);
-  const events = new VaultEvents({
-    settings,
-    transport,
-    token: tokenNow,
-    locate: async (signal) => kv.locate(secret, await vaultWith(await tokenNow(signal), signal)),
-  });
+  const current = async (signal: AbortSignal): Promise<Credential> =>
+    untilAborted(credentials.current(), signal, address);
   const readWith = async (
     from: SecretPath,
     { knownRevision, signal }: PinReadRequest,
-    token: string,
-  ): Promise<PinReadResult> => kv.read(from, knownRevision, await vaultWith(token, signal));
+    credential: Credential,
+  ): Promise<PinReadResult> => {
+    const result = await kv.read(from, knownRevision, await askingWith(credential, signal));
+    credentials.accepted?.(credential);
+    return result;
+  };
+  const events = new VaultEvents({
+    settings,
+    transport,
+    credential: current,
+    locate: async (signal) => kv.locate(secret, await askingWith(await current(signal), signal)),
+  });
 
   return {
     name: 'vault',
@@ -60,22 +68,24 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
     async read(request: PinReadRequest): Promise<PinReadResult> {
       const { host, signal } = request;
       const from = isPerHost(secret) ? secretFor(secret, host) : secret;
-      const token = await tokenNow(signal);
+      const credential = await current(signal);
       try {
-        return await readWith(from, request, token);
+        return await readWith(from, request, credential);
       } catch (error) {
         if (!(error instanceof PinProviderError) || error.code !== 'ERR_PROVIDER_DENIED') throw error;
-        // The token may have been replaced since it was taken: once more, where there is another one.
-        const next = await tokenNow(signal);
-        if (next === token) throw error;
+        // The token may have ended, or been replaced, since it was taken: once more, where there is another one.
+        const next = await untilAborted(credentials.replace(credential), signal, address);
+        if (next === undefined) throw error;
         return readWith(from, request, next);
       }
     },
     watch: (onChange, { signal }) => events.watch(onChange, signal),
     updates: () => events.updates,
-    close() {
+    async close() {
       events.close();
-      return transport.close();
+      await credentials.close();
+      ending.abort();
+      await transport.close();
     },
   };
 }
@@ -91,8 +101,12 @@ function secretFor(template: SecretPath, host: string | undefined): SecretPath {
   }
 }
 
-/** A token function may hang; the read that asked it may not. */
-async function untilAborted(token: Promise<string>, signal: AbortSignal, address: URL): Promise<string> {
+/** A token function may hang, and a log-in serves many reads; the read that waits for it ends when it has to. */
+async function untilAborted<Value>(
+  credential: Promise<Value>,
+  signal: AbortSignal,
+  address: URL,
+): Promise<Value> {
   let stop: (() => void) | undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     const end = (): void => reject(endedByCaller(address, signal.reason));
@@ -101,7 +115,7 @@ async function untilAborted(token: Promise<string>, signal: AbortSignal, address
     else signal.addEventListener('abort', end, { once: true });
   });
   try {
-    return await Promise.race([token, aborted]);
+    return await Promise.race([credential, aborted]);
   } finally {
     stop?.();
   }

@@ -1,5 +1,6 @@
 import { invalidOption } from '@pinvault/core';
 import type { Dispatcher } from 'undici';
+import { endUnbegun } from './guarded-handler.js';
 import { PinnedDispatcher } from './pinned-dispatcher.js';
 import type { PinnedDispatcherOptions } from './pinned-dispatcher-options.js';
 import type { PinSource } from './pin-source.js';
@@ -60,9 +61,7 @@ async function insistOnDispatcher(builtIn: typeof fetch): Promise<void> {
   const dispatcher = {
     dispatch(_options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
       isAsked = true;
-      const refusal = new Error('only tried');
-      if (typeof handler.onResponseError === 'function') handler.onResponseError(null as never, refusal);
-      else handler.onError?.(refusal);
+      endUnbegun(handler, new Error('only tried'));
       return false;
     },
   };

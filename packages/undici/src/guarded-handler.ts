@@ -53,3 +53,9 @@ export function guardStart(
     },
   });
 }
+
+/** Ends a request that was not begun, as undici does. */
+export function endUnbegun(handler: Dispatcher.DispatchHandler, error: Error): void {
+  if (typeof handler.onResponseError === 'function') handler.onResponseError(null as never, error);
+  else handler.onError?.(error);
+}

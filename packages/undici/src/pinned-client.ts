@@ -1,6 +1,6 @@
 import { Client, type Dispatcher } from 'undici';
 import { endIdle, type Slot } from './connection.js';
-import { guardStart } from './guarded-handler.js';
+import { endUnbegun, guardStart } from './guarded-handler.js';
 import type { PinnedConnections, Tunnel } from './pinned-connections.js';
 
 /** What the clients of one dispatcher share. */
@@ -18,6 +18,7 @@ export interface ClientContext {
  */
 export class PinnedClient extends Client {
   readonly #context: ClientContext;
+  readonly #origin: URL;
   readonly #slot: Slot;
   readonly #pipelines: boolean;
   readonly #mayMultiplex: boolean;
@@ -38,14 +39,21 @@ export class PinnedClient extends Client {
     });
     slot.isIdle = () => this.stats.running === 0;
     this.#context = context;
+    this.#origin = new URL(origin);
     this.#slot = slot;
-    this.#pipelines = (options.pipelining ?? 1) > 1;
-    this.#mayMultiplex = this.#pipelines || (options.allowH2 ?? context.offersH2);
+    const isSecure = this.#origin.protocol === 'https:';
+    this.#pipelines = isSecure && (options.pipelining ?? 1) > 1;
+    this.#mayMultiplex = isSecure && (this.#pipelines || (options.allowH2 ?? context.offersH2));
     this.on('drain', () => this.#endIfDrained());
-    this.on('disconnect', () => this.#onDisconnect(new URL(origin)));
+    this.on('disconnect', () => this.#onDisconnect());
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const refusal = this.#whyInsecure();
+    if (refusal !== undefined) {
+      endUnbegun(handler, refusal);
+      return true;
+    }
     const { connection } = this.#slot;
     if (
       connection?.socket?.destroyed === false &&
@@ -56,6 +64,14 @@ export class PinnedClient extends Client {
       endIdle(connection);
     }
     return super.dispatch(options, this.#mayWait() ? this.#guarded(options, handler) : handler);
+  }
+
+  /** For one that has waited in the pool. */
+  #whyInsecure(): Error | undefined {
+    const { protocol, hostname, port } = this.#origin;
+    return protocol === 'https:'
+      ? undefined
+      : this.#context.connections.whyInsecure(hostname, Number(port || 80));
   }
 
   /** Whether requests can wait in the client itself, behind others on the same connection. */
@@ -93,12 +109,12 @@ export class PinnedClient extends Client {
     if (connection?.drainTimer !== undefined && this.#slot.isIdle()) endIdle(connection);
   }
 
-  #onDisconnect(origin: URL): void {
+  #onDisconnect(): void {
     // Also after an upgrade: the socket lives on, and is not the client's any more.
     this.#slot.connection = undefined;
     if (!this.#isRefusing) return;
     this.#isRefusing = false;
     // As undici's own: with the targets, which its types leave out.
-    queueMicrotask(() => this.emit('drain' as 'connect', origin, [this]));
+    queueMicrotask(() => this.emit('drain' as 'connect', this.#origin, [this]));
   }
 }

@@ -1,24 +1,18 @@
 import type { Socket } from 'node:net';
-import { errorOf, type NodeCertificate, type PinEventListener } from '@pinvault/core';
+import { BoundSessions, errorOf, type PinEventListener } from '@pinvault/core';
 import { buildConnector } from 'undici';
-import { type Connection, endIdle, endsAtOnce, evidenceOf, type Slot, whyStale } from './connection.js';
-import { type Origins, serverName, whyInsecure } from './origin.js';
-import type { PinSource } from './pin-source.js';
-
-/** How a client's connection is opened: undici's own words for it, and what its types leave out. */
-export type ConnectRequest = buildConnector.Options & { readonly allowH2?: boolean };
+import { type Connection, endIdle, endsAtOnce, type Slot, whyStale } from './connection.js';
+import { type ConnectRequest, type HandshakeSettings, type OnConnected, shakeHands } from './handshake.js';
+import { type Origins, whyInsecure } from './origin.js';
 
 /** Leads to a target through a proxy: gives the bytes' way to it, without TLS. */
 export type Tunnel = buildConnector.connector;
 
-type OnConnected = (...result: [null, Socket] | [Error, null]) => void;
-
 /** What every connection of one dispatcher has in common. */
-export interface ConnectionSettings {
-  readonly pins: PinSource;
+export interface ConnectionSettings extends Omit<HandshakeSettings, 'sessions'> {
   readonly origins: Origins;
-  /** Options of `tls.connect()`, and undici's own. */
-  readonly tls: buildConnector.BuildOptions;
+  /** TLS sessions kept; 0 keeps none. */
+  readonly maxCachedSessions: number;
   readonly drainTimeoutMs: number;
 }
 
@@ -28,16 +22,28 @@ export interface ConnectionSettings {
  */
 export class PinnedConnections {
   readonly #settings: ConnectionSettings;
+  readonly #sessions: BoundSessions;
   readonly #connections = new Set<Connection>();
   readonly #onRotate: PinEventListener<'rotate'> = ({ host }) => this.#sweep(host);
 
   constructor(settings: ConnectionSettings) {
+    const { pins, maxCachedSessions } = settings;
     this.#settings = settings;
+    this.#sessions = new BoundSessions({
+      judge: (evidence) => pins.judge(evidence),
+      maxSessions: maxCachedSessions,
+    });
   }
 
   /** Why the connection may not be used any more; `undefined` where it may. */
   whyStale(connection: Connection): Error | undefined {
     return whyStale(this.#settings.pins, connection);
+  }
+
+  /** Why nothing may go there without TLS; `undefined` where it may. */
+  whyInsecure(hostname: string, port: number): Error | undefined {
+    const { pins, origins } = this.#settings;
+    return whyInsecure(pins, origins.targetOf(hostname, port));
   }
 
   /**
@@ -50,9 +56,8 @@ export class PinnedConnections {
   }
 
   #openPlain(request: ConnectRequest, tunnel: Tunnel | undefined, onConnected: OnConnected): void {
-    const { pins, origins, tls } = this.#settings;
-    const refusal = whyInsecure(pins, origins.targetOf(request.hostname, Number(request.port || 80)));
-    if (refusal === undefined) (tunnel ?? buildConnector(tls))(request, onConnected);
+    const refusal = this.whyInsecure(request.hostname, Number(request.port || 80));
+    if (refusal === undefined) (tunnel ?? buildConnector(this.#settings.tls))(request, onConnected);
     else onConnected(refusal, null);
   }
 
@@ -63,7 +68,8 @@ export class PinnedConnections {
     onConnected: OnConnected,
     isFirst: boolean,
   ): void {
-    const { pins, origins } = this.#settings;
+    const { pins, origins, tls } = this.#settings;
+    const settings = { pins, tls, sessions: this.#sessions };
     const port = Number(request.port || 443);
     const target = origins.targetOf(request.hostname, port);
     const connection: Connection = { target, slot, release: pins.retain?.(target) };
@@ -75,7 +81,8 @@ export class PinnedConnections {
       else void chance.then((isGiven) => (isGiven ? again() : onConnected(asFinal(error), null)));
     };
     const handshake = (httpSocket?: Socket): void => {
-      this.#handshake(
+      shakeHands(
+        settings,
         connection,
         httpSocket === undefined ? request : { ...request, httpSocket },
         (error, socket) => {
@@ -106,34 +113,6 @@ export class PinnedConnections {
     }
   }
 
-  #handshake(connection: Connection, request: ConnectRequest, onConnected: OnConnected): void {
-    const { pins, tls } = this.#settings;
-    const { target } = connection;
-    const connect = buildConnector({
-      ...tls,
-      ...(request.allowH2 !== undefined && { allowH2: request.allowH2 }),
-      // Explicit, also against NODE_TLS_REJECT_UNAUTHORIZED=0.
-      rejectUnauthorized: true,
-      maxCachedSessions: 0,
-      session: undefined,
-      // No certificate, no check.
-      pskCallback: undefined,
-      checkServerIdentity(_host: string, certificate: NodeCertificate) {
-        try {
-          connection.evidence = evidenceOf(pins.verify(target, certificate), target.host);
-          return undefined;
-        } catch (error) {
-          return errorOf(error, target.host);
-        }
-      },
-    });
-    // The name of the host that is dialled: undici would take that of a Host header.
-    connect({ ...request, servername: serverName(target) }, (error, socket) => {
-      if (error === null) onConnected(null, socket);
-      else onConnected(error, null);
-    });
-  }
-
   #track(connection: Connection, socket: Socket): void {
     connection.socket = socket;
     connection.slot.connection = connection;
@@ -154,6 +133,7 @@ export class PinnedConnections {
 
   /** @param host - the only one whose pins have changed, where each has a document of its own */
   #sweep(host: string | undefined): void {
+    this.#sessions.dropStale(host);
     for (const connection of this.#connections) {
       const { socket, slot, evidence } = connection;
       if (socket === undefined || socket.destroyed) continue;

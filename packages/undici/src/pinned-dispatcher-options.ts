@@ -16,6 +16,12 @@ export interface PinnedDispatcherOptions extends Omit<Agent.Options, 'connect' |
    */
   drainTimeoutMs?: number;
   /**
+   * TLS sessions kept in all, each bound to the certificates under which it was earned: one is offered only while the
+   * pins in force accept those. 0 switches resumption off.
+   * @defaultValue 100
+   */
+  maxCachedSessions?: number;
+  /**
    * The proxy's URL (`http:` or `https:`, user and password in it), or `'env'` for `HTTP_PROXY`, `HTTPS_PROXY` and
    * `NO_PROXY`. The target is pinned all the same, whether its road leads through the proxy or not.
    * @defaultValue none
@@ -52,6 +58,7 @@ export interface DispatcherSettings {
   readonly tls: buildConnector.BuildOptions;
   readonly servername: string | undefined;
   readonly drainTimeoutMs: number;
+  readonly maxCachedSessions: number;
   readonly proxy: ProxySettings | undefined;
 }
 
@@ -61,9 +68,20 @@ export interface DispatcherSettings {
  * @throws TypeError (`ERR_INVALID_OPTION`)
  */
 export function readDispatcherOptions(options: PinnedDispatcherOptions): DispatcherSettings {
-  const { connect, drainTimeoutMs = 30_000, proxy, proxyToken, proxyTls, proxyPins, ...rest } = options;
+  const {
+    connect,
+    drainTimeoutMs = 30_000,
+    maxCachedSessions = 100,
+    proxy,
+    proxyToken,
+    proxyTls,
+    proxyPins,
+    ...rest
+  } = options;
   if (typeof drainTimeoutMs !== 'number' || !(drainTimeoutMs >= 0) || drainTimeoutMs > 2 ** 31 - 1)
     throw invalidOption('drainTimeoutMs', 'is no number of milliseconds');
+  if (!Number.isSafeInteger(maxCachedSessions) || maxCachedSessions < 0)
+    throw invalidOption('maxCachedSessions', 'is no whole number from 0');
   refuseForeign(rest);
   const target = readTls('connect', connect);
   const { autoSelectFamily, autoSelectFamilyAttemptTimeout, connectTimeout, socketPath, ...pool } = rest;
@@ -80,16 +98,14 @@ export function readDispatcherOptions(options: PinnedDispatcherOptions): Dispatc
     servername: typeof servername === 'string' && servername !== '' ? servername : undefined,
     pool,
     drainTimeoutMs,
+    maxCachedSessions,
     proxy: readProxy({ proxy, proxyToken, proxyTls, proxyPins }),
   };
 }
 
 /** Whoever gets to make connections, or clients, makes them without pins. */
 function refuseForeign(options: object): void {
-  const { factory, clientFactory, interceptors, tls, requestTls, maxCachedSessions } = options as Record<
-    string,
-    unknown
-  >;
+  const { factory, clientFactory, interceptors, tls, requestTls } = options as Record<string, unknown>;
   if (factory !== undefined || clientFactory !== undefined)
     throw invalidOption('factory', 'would make clients whose connections nobody judges');
   if (interceptors !== undefined)
@@ -99,8 +115,6 @@ function refuseForeign(options: object): void {
       tls === undefined ? 'requestTls' : 'tls',
       'is refused: TLS options stand under "connect"',
     );
-  if (maxCachedSessions !== undefined && maxCachedSessions !== 0)
-    throw invalidOption('maxCachedSessions', 'must be 0: a resumed session is not checked by Node');
   refuseUnsafe('', options);
 }
 

@@ -1,5 +1,6 @@
 import { invalidOption } from '@pinvault/core';
 import * as undici from 'undici';
+import { endUnbegun } from './guarded-handler.js';
 import { type Origin, Origins, whyInsecure } from './origin.js';
 import { PinnedConnections } from './pinned-connections.js';
 import { type PinnedDispatcherOptions, readDispatcherOptions } from './pinned-dispatcher-options.js';
@@ -22,7 +23,8 @@ const passedOn = ['connect', 'disconnect', 'connectionError', 'drain'] as const;
  *
  * After a rotation idle connections that no longer match are destroyed at once, busy ones finish their responses within
  * `drainTimeoutMs` (a key under `$revoked` gets no time), requests that wait handshake anew, and connections that still
- * match stay warm. The host that is dialled governs, not a `Host` header. No TLS session is resumed. Plain `http:` is
+ * match stay warm. The host that is dialled governs, not a `Host` header. A TLS session is resumed only while the pins in force accept
+ * the certificates under which it was earned. Plain `http:` is
  * refused (`ERR_PIN_INSECURE_SCHEME`) unless the host's row says `none`. One dispatcher per process, kept.
  *
  * @example
@@ -46,9 +48,15 @@ export class PinnedDispatcher extends undici.Dispatcher {
     super();
     this.#pins = pins;
     this.#origins = new Origins(settings.servername);
-    const { tls, drainTimeoutMs } = settings;
+    const { tls, drainTimeoutMs, maxCachedSessions } = settings;
     this.#transport = createTransport(settings, {
-      connections: new PinnedConnections({ pins, origins: this.#origins, tls, drainTimeoutMs }),
+      connections: new PinnedConnections({
+        pins,
+        origins: this.#origins,
+        tls,
+        drainTimeoutMs,
+        maxCachedSessions,
+      }),
       offersH2: Dispatcher1Wrapper !== undefined,
       again: (request, handler) => this.dispatch(request, handler),
     });
@@ -63,7 +71,7 @@ export class PinnedDispatcher extends undici.Dispatcher {
   /** undici's entry for each request. */
   override dispatch(options: Options, handler: Handler): boolean {
     if (this.#isClosed && this.#held.size > 0) {
-      fail(handler, new undici.errors.ClientClosedError());
+      endUnbegun(handler, new undici.errors.ClientClosedError());
       return false;
     }
     const origin = this.#origins.read(options.origin);
@@ -116,7 +124,7 @@ export class PinnedDispatcher extends undici.Dispatcher {
   #admit(origin: Origin, options: Options, handler: Handler): boolean {
     const refusal = origin.isSecure ? undefined : whyInsecure(this.#pins, origin.target);
     if (refusal === undefined) return this.#goOn(options, handler);
-    fail(handler, refusal);
+    endUnbegun(handler, refusal);
     return false;
   }
 
@@ -129,15 +137,9 @@ export class PinnedDispatcher extends undici.Dispatcher {
   #hold(waiting: Promise<void>, origin: Origin, options: Options, handler: Handler): void {
     const held = waiting.then(
       () => void this.#admit(origin, options, handler),
-      (error: unknown) => fail(handler, error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => endUnbegun(handler, error instanceof Error ? error : new Error(String(error))),
     );
     this.#held.add(held);
     void held.finally(() => this.#held.delete(held));
   }
-}
-
-/** Ends a request that was not begun, as undici does. */
-function fail(handler: Handler, error: Error): void {
-  if (typeof handler.onResponseError === 'function') handler.onResponseError(null as never, error);
-  else handler.onError?.(error);
 }

@@ -209,6 +209,8 @@ export class OpenBaoServer {
       storage: { raft: { path: data, node_id: 'only', performance_multiplier: '1' } },
       listener: { tcp: { address: listen, tls_disable: true } },
       api_addr: this.address,
+      // the dev modes have it switched on
+      ui: true,
       cluster_addr: `https://127.0.0.1:${String(this.#port + 1)}`,
     };
     await writeFile(file, JSON.stringify(configuration));

@@ -78,6 +78,7 @@ export class Exchange {
       statusCode,
       contentType: answered['content-type'] ?? '',
       retryAfter: answered['retry-after'],
+      isLoginRefused: answered['x-vault-inline-auth-failed'] !== undefined,
       text: await readBounded(response, node, this.#settings),
       from: node.host,
       ...(isRedirect ? { location: answered.location } : {}),
@@ -113,7 +114,7 @@ export class Exchange {
   async #roadTo({ node, url, signal }: Destination): Promise<Road> {
     const { proxy, secureContexts } = this.#settings;
     const { host, port } = placeOf(node);
-    const dialled = node.dial === undefined ? {} : { host, port };
+    const dialled = node.dial === undefined ? {} : { hostname: host, port };
     if (url.protocol === 'http:') {
       if (proxy === undefined)
         return {

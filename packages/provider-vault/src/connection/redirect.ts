@@ -7,7 +7,7 @@ import type { ConnectionSettings } from './options.js';
 export interface RedirectOrigin {
   readonly node: VaultNode;
   readonly url: URL;
-  readonly token: string;
+  readonly secrets: readonly string[];
 }
 
 /**
@@ -16,11 +16,11 @@ export interface RedirectOrigin {
  */
 export function followRedirect(
   location: string,
-  { node, url, token }: RedirectOrigin,
+  { node, url, secrets }: RedirectOrigin,
   { nodes, redirectNodes, followRedirects }: ConnectionSettings,
 ): { readonly node: VaultNode; readonly url: URL } {
   const target = new URL(location, url);
-  const to = foreignText(`${target.protocol}//${target.host}`, token, 120);
+  const to = foreignText(`${target.protocol}//${target.host}`, secrets, 120);
   if (!followRedirects)
     throw refusedRedirect(node, `to ${to}, and redirects are not followed (VAULT_DISABLE_REDIRECTS)`);
   if (target.origin === url.origin) return { node, url: target };

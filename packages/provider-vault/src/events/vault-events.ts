@@ -1,11 +1,12 @@
 import type { ProviderUpdates } from '@pinvault/core';
+import type { Credential } from '../auth/credential.js';
 import { member, parseResponse } from '../answer.js';
 import { requestFailure } from '../failures.js';
 import { foreignText } from '../foreign-text.js';
 import type { KvLocation } from '../kv/location.js';
 import type { VaultSettings } from '../options.js';
 import { isPerHost } from '../secret-path.js';
-import { tokenHeader, type VaultTransport } from '../transport.js';
+import type { VaultTransport } from '../transport.js';
 import { type EventSource, EventWatch } from './event-watch.js';
 
 const maxReasonLength = 256;
@@ -14,8 +15,8 @@ const maxReasonLength = 256;
 export interface EventContext {
   readonly settings: VaultSettings;
   readonly transport: VaultTransport;
-  /** The token that is good now. */
-  readonly token: (signal: AbortSignal) => Promise<string>;
+  /** What is shown to the vault now. */
+  readonly credential: (signal: AbortSignal) => Promise<Credential>;
   /** Where the secrets lie. */
   readonly locate: (signal: AbortSignal) => Promise<KvLocation>;
 }
@@ -25,7 +26,7 @@ export class VaultEvents {
   readonly #context: EventContext;
   readonly #watches = new Set<EventWatch>();
   #isClosed = false;
-  #token = '';
+  #secrets: readonly string[] = [];
 
   constructor(context: EventContext) {
     this.#context = context;
@@ -36,7 +37,7 @@ export class VaultEvents {
     const [watch] = this.#watches;
     if (watch?.updates.reason === undefined) return watch?.updates;
     // Whoever answers in the vault's place may know the token from a read.
-    return { ...watch.updates, reason: foreignText(watch.updates.reason, this.#token, maxReasonLength) };
+    return { ...watch.updates, reason: foreignText(watch.updates.reason, this.#secrets, maxReasonLength) };
   }
 
   /** Calls back when a secret may have changed, until `signal` aborts. Never throws. */
@@ -75,7 +76,7 @@ export class VaultEvents {
       locate,
       connect: async (path, signal) => ({
         headers: {
-          [tokenHeader]: await this.#tokenNow(signal),
+          ...(await this.#credentialNow(signal)).headers,
           'X-Vault-Request': 'true',
           ...(namespace === '' ? {} : { 'X-Vault-Namespace': namespace }),
         },
@@ -84,18 +85,21 @@ export class VaultEvents {
     };
   }
 
-  async #tokenNow(signal: AbortSignal): Promise<string> {
-    this.#token = await this.#context.token(signal);
-    return this.#token;
+  async #credentialNow(signal: AbortSignal): Promise<Credential> {
+    const credential = await this.#context.credential(signal);
+    this.#secrets = credential.secrets;
+    return credential;
   }
 
   /** Asked without token and namespace: whoever may not ask for events leaves no trace of it in the vault's audit log. */
   async #isEnterprise(signal: AbortSignal): Promise<boolean> {
     const { settings, transport } = this.#context;
-    await this.#tokenNow(signal);
+    const { secrets } = await this.#credentialNow(signal);
     const base = settings.address.href.replace(/\/+$/u, '');
     const url = new URL(`${base}/v1/sys/health?standbyok=true&perfstandbyok=true`);
-    const { body } = parseResponse(await transport.get(url, {}, signal));
+    const { body } = parseResponse(
+      await transport.request({ method: 'GET', url, headers: {}, secrets }, signal),
+    );
     const version = member(body, 'version');
     if (typeof version !== 'string') throw requestFailure({ code: 'no answer of a vault' }, settings.address);
     return member(body, 'enterprise') === true || version.includes('+ent');

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { PinDocumentError, type PinProviderError } from '@pinvault/core';
 import { bodyKind, failing, member, type Question, refusalOf, type VaultAnswer } from '../answer.js';
-import { foreignText } from '../foreign-text.js';
+import { foreignText, type Secrets } from '../foreign-text.js';
 import type { KvLocation } from './location.js';
 import { type Notes, notesOf } from './notes.js';
 
@@ -60,7 +60,7 @@ export function contradictionIn(answer: VaultAnswer, version: 1 | 2): 'none' | '
   return isPlain || isMissing ? 'possible' : 'none';
 }
 
-function versioned({ body }: VaultAnswer, token: string): KvContent | undefined {
+function versioned({ body }: VaultAnswer, token: Secrets): KvContent | undefined {
   const document = member(body, 'data', 'data');
   const metadata = member(body, 'data', 'metadata');
   const version = member(metadata, 'version');

@@ -1,5 +1,6 @@
 import { type Clock, PinProviderError, type PinReadResult } from '@pinvault/core';
 import { member, refusalOf, type VaultAnswer } from '../answer.js';
+import type { Secrets } from '../foreign-text.js';
 import type { SecretPath } from '../secret-path.js';
 import { contradictionIn, type KvContent, readKvAnswer } from './kv-answer.js';
 import { type KvLocation, type KvMount, locate } from './location.js';
@@ -174,7 +175,7 @@ function isStill(
   { revision, createdTime, notes }: Seen,
   { body }: VaultAnswer,
   chosen: number | undefined,
-  token: string,
+  token: Secrets,
 ): boolean {
   const data = member(body, 'data');
   const version = member(data, 'versions', revision);

@@ -2,7 +2,7 @@ import type { PinProvider, PinReadResult } from '@pinvault/core';
 import type { DevVault } from '@pinvault/testing';
 import { createVaultProvider, type VaultProviderOptions } from '#src/index.js';
 
-/** Options that take nothing from the environment of the test run, ask once, and nothing but the secret. */
+/** Options that take nothing from the environment of the test run, and ask the vault once, for nothing but the secret. */
 export function optionsFor(
   vault: Pick<DevVault, 'address' | 'token'>,
   options: Partial<VaultProviderOptions> = {},

@@ -74,8 +74,11 @@ export async function startH2Server(
   return new H2Server(listener, ticketKeys, respond);
 }
 
-function credentials(chain: readonly TestCertificate[], ticketKeys: Buffer): SecureContextOptions {
+function credentials(
+  chain: readonly TestCertificate[],
+  ticketKeys: Buffer,
+): SecureContextOptions & { readonly ticketKeys: Buffer } {
   const [leaf] = chain;
   if (leaf === undefined) throw new TypeError('a server needs a certificate');
-  return { key: leaf.key.privateKeyPem, cert: chainPem(...chain), ticketKeys } as SecureContextOptions;
+  return { key: leaf.key.privateKeyPem, cert: chainPem(...chain), ticketKeys };
 }

@@ -1,11 +1,13 @@
 import * as nodeModule from 'node:module';
+import type * as undiciPackage from 'undici';
+import type * as pinnedPackage from '#src/index.js';
 
-type Package = typeof import('#src/index.js');
+type Package = typeof pinnedPackage;
 
 /** This package, as it is with one major of undici. */
 export interface Major {
   readonly name: string;
-  readonly undici: typeof import('undici');
+  readonly undici: typeof undiciPackage;
   readonly pinned: Package;
 }
 
@@ -21,8 +23,8 @@ const mark = '?undici=8';
 
 /** The same compiled files once more, and `undici` in them is the other major. */
 async function withUndici8(): Promise<Package> {
-  const { registerHooks } = nodeModule as unknown as { registerHooks(hooks: ResolveHooks): void };
-  registerHooks({
+  // Not in the types of Node 20.
+  (nodeModule as unknown as { registerHooks(hooks: ResolveHooks): void }).registerHooks({
     resolve(specifier, context, next) {
       if (context.parentURL?.endsWith(mark) !== true) return next(specifier, context);
       if (specifier === 'undici') return next('undici-8', context);
@@ -40,7 +42,7 @@ const majors: Major[] = [
   { name: 'undici 7', undici: await import('undici'), pinned: await import('#src/index.js') },
 ];
 if (loads8) {
-  const undici = (await import('undici-8')) as unknown as typeof import('undici');
+  const undici = (await import('undici-8')) as unknown as typeof undiciPackage;
   majors.push({ name: 'undici 8', undici, pinned: await withUndici8() });
 }
 

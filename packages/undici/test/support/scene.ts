@@ -140,9 +140,13 @@ export async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Waits for what servers and clients do by themselves; the test's own timeout bounds it. */
+/** Waits for what servers and clients do by themselves. @throws Error where it has not happened in five seconds */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await turns(1);
+  const endsAt = performance.now() + 5_000;
+  while (!condition()) {
+    if (performance.now() > endsAt) throw new Error(`never: ${String(condition)}`);
+    await turns(1);
+  }
 }
 
 /** The machine's time, as a clock of one's own: what mismatches may read is counted for each clock, over all tests. */
