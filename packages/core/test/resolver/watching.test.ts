@@ -147,7 +147,7 @@ describe('notes beside a document', () => {
     await clock.advance(60_000);
     expect(resolver.status().notes).to.deep.equal({ ticket: 'CHG-1' });
     expect(structuredClone(resolver.snapshot).notes).to.deep.equal({ ticket: 'CHG-1' });
-    expect(resolver.snapshot.notes).to.be.frozen;
+    expect(Object.isFrozen(resolver.snapshot.notes)).to.equal(true);
     expect(events.map(({ type }) => type)).to.deep.equal(['ready']);
     for (const none of [null, 'text', [], {}]) {
       provider.answer({ document: row, revision: '1', notes: none as never });

@@ -30,9 +30,9 @@ const aliveEveryMs = 60_000;
 /** Opens a WebSocket and stays with it until it ends. Holds no process open. */
 export async function stayConnected(request: SocketRequest): Promise<SocketEnd> {
   const { road, timeoutMs, signal } = request;
-  let module: typeof import('ws');
+  let Socket: typeof WebSocket;
   try {
-    module = await import('ws');
+    ({ WebSocket: Socket } = await import('ws'));
   } catch (error) {
     const sdk = new PinProviderError(
       'ERR_PROVIDER_SDK_MISSING',
@@ -45,7 +45,7 @@ export async function stayConnected(request: SocketRequest): Promise<SocketEnd> 
     return { kind: 'failed', error: sdk };
   }
   if (signal.aborted) return { kind: 'closed', code: 1000 };
-  const socket = new module.WebSocket(road.url, {
+  const socket = new Socket(road.url, {
     ...road.options,
     handshakeTimeout: timeoutMs,
     maxPayload: maxMessageBytes,
@@ -83,7 +83,8 @@ function follow(
   });
   socket.on('message', (data) => {
     isAlive();
-    onMessage(String(data));
+    // Whole, as one buffer: what a WebSocket of ws hands over unless it is told otherwise.
+    onMessage(Buffer.isBuffer(data) ? data.toString('utf8') : '');
   });
   socket.on('pong', isAlive);
   socket.on('error', (reason) => (error ??= reason));

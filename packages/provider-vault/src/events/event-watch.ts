@@ -13,9 +13,9 @@ export interface EventSource {
   /** Whether the vault has events; `undefined` to try without a question. */
   readonly hasEvents: ((signal: AbortSignal) => Promise<boolean>) | undefined;
   /** Where the secrets lie. */
-  locate(signal: AbortSignal): Promise<KvLocation>;
+  readonly locate: (signal: AbortSignal) => Promise<KvLocation>;
   /** How a path of the API is reached, and the headers of a request with the token that is good now. @throws PinError */
-  connect(path: string, signal: AbortSignal): Promise<Pick<SocketRequest, 'road' | 'headers'>>;
+  readonly connect: (path: string, signal: AbortSignal) => Promise<Pick<SocketRequest, 'road' | 'headers'>>;
 }
 
 const firstPauseMs = 1_000;
