@@ -55,6 +55,12 @@ class Game {
     return this.#child.exitCode;
   }
 
+  /** Kills the demo's own process, which can close nothing then. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await once(this.#child, 'exit');
+  }
+
   /** Whether a process of its group still runs. */
   get hasLeftProcesses(): boolean {
     try {
@@ -131,6 +137,15 @@ describeWithVaultUi('npm run demo -- --play', function () {
     const health = { address, method: 'GET', path: 'sys/health' };
     expect(await callApi(health).catch((error: NodeJS.ErrnoException) => error.code)).to.equal(
       'ECONNREFUSED',
+    );
+  });
+
+  it('leaves no server even where the demo itself is killed', async () => {
+    await game.says(/Step 1/u);
+    await game.kill();
+    await until(
+      async () => !game.hasLeftProcesses && (await readdir(temporary)).length === 0,
+      () => 'a server, or its folder, is left',
     );
   });
 
