@@ -33,7 +33,14 @@ export async function checkCoverage() {
   }
 }
 
-const testRun = [process.execPath, binaries.mocha, '--no-config', '--reporter=dot', 'dist-test/**/*.test.js'];
+const testRun = [
+  process.execPath,
+  binaries.mocha,
+  '--no-config',
+  '--timeout=20000',
+  '--reporter=dot',
+  'dist-test/**/*.test.js',
+];
 
 // These hold types alone and compile to nothing, which c8 would call uncovered.
 const c8Options = (folder) => [

@@ -22,7 +22,7 @@ export function toolEnvironment(env = process.env) {
 }
 
 const keptForTests =
-  /^PINVAULT_(REQUIRE_REAL|OPENBAO|OPENBAO_MISSING|MOTO|MOTO_MISSING|CHROMIUM|CHROMIUM_MISSING|SCREENSHOTS|AZURE_EMULATOR)$/;
+  /^PINVAULT_(REQUIRE_REAL|(OPENBAO|MOTO|CHROMIUM)(_MISSING)?|SCREENSHOTS|AZURE_EMULATOR|CLIENTS_RESULTS)$/;
 // A developer's own vault, cloud account or proxy must never be what a test talks to.
 const ambient =
   /^(VAULT|BAO|AWS|AZURE|PINVAULT|npm)_|^(https?|all|no)_proxy$|^NODE_TLS_REJECT_UNAUTHORIZED$|^NODE_ENV$/i;

@@ -6,6 +6,8 @@ export const plantedLint = [
   ['packages/core/src/verify/upward.ts', 'no-restricted-imports', "import '../resolver/resolver.js';"],
   ['packages/core/src/verify/sockets.ts', 'no-restricted-imports', "import 'node:tls';"],
   ['packages/core/src/verify/host-name.ts', 'no-restricted-imports', "import 'node:fs';"],
+  ['packages/core/src/resolver/wrong-pin.ts', 'no-restricted-imports', "import 'node:fs';"],
+  ['packages/core/src/resolver/contexts.ts', 'no-restricted-imports', "import 'node:async_hooks';"],
   ['packages/core/src/resolver/files.ts', 'no-restricted-imports', "import 'node:fs';"],
   ['packages/core/src/resolver/unprefixed.ts', 'no-restricted-imports', "import 'fs/promises';"],
   ['packages/core/src/outward.ts', 'no-restricted-imports', "import '@pinvault/node';"],

@@ -328,7 +328,8 @@ export function findPinError(error: unknown): PinError | undefined {
  */
 export function pinErrorCode(error: unknown): PinErrorCode | 'ERR_INVALID_OPTION' | undefined {
   const found = findPinError(error);
-  if (found !== undefined) return found.code;
+  // nodemailer and mysql2 write codes of their own over ours
+  if (found !== undefined && Object.hasOwn(knownCodes, found.code)) return found.code;
   for (const nested of nestedErrors(error)) {
     for (const text of [readProperty(nested, 'code'), readProperty(nested, 'message')]) {
       if (typeof text !== 'string') continue;

@@ -16,6 +16,8 @@ export type PinReadResult =
       /** The store's own label for this content. Opaque: it is shown and compared, never ordered. */
       readonly revision: string;
       readonly createdAt?: Date;
+      /** What people have written beside the document in the store, to be shown: a ticket, an owner. Decides nothing. */
+      readonly notes?: Readonly<Record<string, string>>;
     }
   | { readonly unchanged: true; readonly revision: string };
 

@@ -150,6 +150,12 @@ describe('the codes', () => {
     expect(Object.isFrozen(pinErrorCodes)).to.equal(true);
   });
 
+  it('is the one of ours, where a client has written its own over it', () => {
+    const refusal = new PinMismatchError('ERR_PIN_REVOKED', 'a.test:443: revoked', { host: 'a.test' });
+    expect(pinErrorCode(Object.assign(refusal, { code: 'ESOCKET' }))).to.equal('ERR_PIN_REVOKED');
+    expect(pinErrorCode(new Error('wrapped', { cause: refusal }))).to.equal('ERR_PIN_REVOKED');
+  });
+
   for (const code of pinErrorCodes) {
     it(`${code} is read out of a text`, () => {
       expect(pinErrorCode(new Error(`14 UNAVAILABLE: ${code}: a.test`))).to.equal(code);

@@ -4,6 +4,7 @@ import * as core from '#src/index.js';
 describe('the public names', () => {
   it('hold what a service, a provider and an enforcement package need', () => {
     expect(Object.keys(core)).to.include.members([
+      'BoundSessions',
       'HostSyntaxError',
       'Pin',
       'PinDocumentError',

@@ -1,5 +1,7 @@
 import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import {
+  type BoundSession,
   errorOf,
   type Evidence,
   PinError,
@@ -15,6 +17,14 @@ export interface Connection {
   /** Absent until the handshake was judged: a connection that is still on its way is not stale. */
   evidence?: Evidence;
   socket?: Duplex;
+  /** The name of the sessions that it may use and leave; absent where there is none. */
+  readonly sessionKey?: string | undefined;
+  /** The session that was offered to the server. */
+  readonly offered?: BoundSession | undefined;
+  /** The socket to the target, once the handshake was judged; under way to a proxy there is another before. */
+  secured?: TLSSocket;
+  /** The session that the server took: its evidence is this connection's. */
+  resumed?: BoundSession;
   drainTimer?: NodeJS.Timeout;
   /** Says that its pins are needed no more on its account. */
   release?: (() => void) | undefined;

@@ -86,8 +86,8 @@ export interface HandshakeWatch {
   whyUnjudged(socket: Duplex): Error | undefined;
   /** Whether the request has a second chance after this error; `undefined` where it has none. */
   secondChance(error: Error): Promise<boolean> | undefined;
-  /** Brings the request on its way again, from the beginning. */
-  again(previous: Duplex | undefined): void;
+  /** Brings the request on its way again after that error, from the beginning. */
+  again(previous: Duplex | undefined, error: Error): void;
 }
 
 /**
@@ -187,7 +187,7 @@ function refused(
     return;
   }
   const goOn = (isGiven: boolean): void => {
-    if (isGiven) watch.again(socket);
+    if (isGiven) watch.again(socket, error);
     else end();
   };
   holdRequest(request, chance, goOn, timeoutOf(socket));

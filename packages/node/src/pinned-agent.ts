@@ -6,7 +6,9 @@ import { errorOf, invalidOption, type NodeCertificate, type PinEventListener } f
 import { type Connection, endsAtOnce, evidenceOf, isPending, whyStale, whyUnjudged } from './connection.js';
 import { type HandshakeWatch, holdForHandshake, holdRequest } from './held-request.js';
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
+import { intercept } from './intercept.js';
 import { isPinSource, type PinSource } from './pin-source.js';
+import { fullHandshake, Resumption } from './resumption.js';
 import { serverName, targetOf } from './target.js';
 
 type OnConnection = (error: Error | null, socket: Duplex) => void;
@@ -20,9 +22,12 @@ interface RequestTaker {
 interface Admission {
   readonly request: ClientRequest;
   readonly options: RequestOptions;
+  readonly servername: string;
   readonly rest: readonly unknown[];
-  /** The connection that was refused, where this is the second attempt; a tunnel leaves none behind. */
+  /** The connection that was refused, where this is a later attempt; a tunnel leaves none behind. */
   readonly refused?: { readonly socket: Duplex | undefined };
+  /** Whether pins that a refresh has brought were the reason for it: that happens once. */
+  readonly isRechecked?: boolean;
 }
 
 /**
@@ -31,7 +36,8 @@ interface Admission {
  *
  * After a rotation idle connections that no longer match are destroyed at once, busy ones finish their response within
  * `drainTimeoutMs` (a key under `$revoked` gets no time), queued requests handshake anew, and connections that still
- * match stay warm. No TLS session is resumed. One agent per process, kept.
+ * match stay warm. TLS sessions are resumed while the pins in force accept the certificates under which they were earned.
+ * One agent per process, kept.
  *
  * @example
  * const agent = new PinnedAgent(pins);
@@ -40,21 +46,23 @@ interface Admission {
 export class PinnedAgent extends Agent {
   readonly #pins: PinSource;
   readonly #drainTimeoutMs: number;
+  readonly #resumption: Resumption;
   readonly #connections = new Set<Connection>();
   readonly #bySocket = new WeakMap<object, Connection>();
-  // The request for which Node is about to look into a pool.
-  #taken: Admission | undefined;
-  // The idle connection that was found fit within this very call of addRequest.
-  #fit: Duplex | undefined;
+  // The request that Node is about to give a connection, until it is known which.
+  #admitted: Admission | undefined;
+  // The idle connection that Node has chosen for it, where that is not fit any more.
+  #unfit: Duplex | undefined;
   readonly #onRotate: PinEventListener<'rotate'> = ({ host }) => this.#sweep(host);
 
   /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
   constructor(pins: PinSource, options: PinnedAgentOptions = {}) {
     if (!isPinSource(pins))
       throw invalidOption('pins', 'is no resolver: pass what createPinResolver() resolved with');
-    const { agentOptions, drainTimeoutMs } = safeAgentOptions(options);
+    const { agentOptions, drainTimeoutMs, maxSessions } = safeAgentOptions(options);
     super(agentOptions);
     this.#pins = pins;
+    this.#resumption = new Resumption(pins, maxSessions);
     this.#drainTimeoutMs = drainTimeoutMs;
     // Before the agent's own listener, which would hand the socket to the next request. It finds it destroyed instead.
     this.prependListener('free', (socket: Duplex) => this.#onFree(socket));
@@ -68,69 +76,106 @@ export class PinnedAgent extends Agent {
   addRequest(request: ClientRequest, options: RequestOptions, ...rest: unknown[]): void {
     refuseUnsafe(options);
     // Else Node takes the name from the Host header: the pins of the host that is dialled are what counts.
-    const dialled =
-      typeof options.servername === 'string' ? options : { ...options, servername: serverName(options.host) };
-    const admission: Admission = { request, options: dialled, rest };
+    const servername = typeof options.servername === 'string' ? options.servername : serverName(options.host);
+    const admission: Admission = { request, options, servername, rest };
     // One that was aborted before it began is Node's to end: no store is read for it.
-    const waiting = request.destroyed ? undefined : this.#pins.prepare?.(targetOf(dialled, this.options));
+    const waiting = request.destroyed ? undefined : this.#prepare(admission);
     if (waiting === undefined) this.#admit(admission);
     else holdRequest(request, waiting, () => this.#admit(admission));
   }
 
+  #prepare({ options: { host, port }, servername }: Admission): Promise<void> | undefined {
+    return this.#pins.prepare?.(targetOf({ servername, host, port }, this.options));
+  }
+
+  /** Has Node choose a connection. One from the pool is judged when it is taken; any other when its handshake is over. */
   #admit(admission: Admission): void {
-    const { request, options, rest } = admission;
-    this.#taken = admission;
-    (Agent.prototype as unknown as RequestTaker).addRequest.call(this, request, options, ...rest);
-    this.#fit = undefined;
+    this.#admitted = admission;
+    try {
+      this.#giveToNode(admission);
+      // In the queue: `reuseSocket` and `createConnection` have not been asked.
+      if (this.#admitted !== undefined) this.#holdForHandshake(admission);
+    } finally {
+      this.#admitted = undefined;
+    }
+    const unfit = this.#unfit;
+    if (unfit === undefined) return;
+    this.#unfit = undefined;
+    drop(unfit);
+    this.#admit(admission);
+  }
+
+  #giveToNode({ request, options, servername, rest }: Admission): void {
+    const addRequest = (given: RequestOptions): void =>
+      (Agent.prototype as unknown as RequestTaker).addRequest.call(this, request, given, ...rest);
+    const { servername: before } = options;
+    if (before === servername) addRequest(options);
+    else if (!Object.isExtensible(options)) addRequest({ ...options, servername });
+    else {
+      // Node copies the options within the call. A copy of our own would cost more than all checks of a request.
+      options.servername = servername;
+      try {
+        addRequest(options);
+      } finally {
+        options.servername = before;
+      }
+    }
   }
 
   /** No idle connection fits: the one that the request will get is judged before the request's bytes go to it. */
   #holdForHandshake(admission: Admission): void {
-    const { request, refused } = admission;
+    const { request, options, refused, isRechecked = false } = admission;
     const connectionOf = (socket: Duplex): Connection | undefined => this.#bySocket.get(socket);
     const watch: HandshakeWatch = {
       isPending: (socket) => !socket.closed && isPending(connectionOf(socket)),
       whyUnjudged: (socket) => whyUnjudged(connectionOf(socket)),
-      secondChance: (error) => (refused === undefined ? this.#pins.recheck?.(error) : undefined),
-      again: (socket) => this.#admit({ ...admission, refused: { socket } }),
+      secondChance: (error) => {
+        // The pins have changed within a resumed handshake: what the server shows now has not been asked yet.
+        if (this.#resumption.wasInVain(error)) return Promise.resolve(true);
+        return isRechecked ? undefined : this.#pins.recheck?.(error);
+      },
+      again: (socket, error) => {
+        const wasInVain = this.#resumption.wasInVain(error);
+        this.#admit({
+          ...admission,
+          options: wasInVain ? withFullHandshake(options) : options,
+          refused: { socket },
+          isRechecked: isRechecked || !wasInVain,
+        });
+      },
     };
     holdForHandshake(request, watch, refused?.socket);
   }
 
-  /**
-   * Names a pool. Node's `addRequest` asks right before it takes an idle connection out of that pool: what has become
-   * stale leaves first. Naming it here as well would cost more than all checks of a request.
-   */
-  override getName(options?: RequestOptions): string {
-    const name = super.getName(options);
-    const taken = this.#taken;
-    if (taken !== undefined) {
-      this.#taken = undefined;
-      this.#dropStaleIdle(name);
-      if (this.#fit === undefined) this.#holdForHandshake(taken);
-    }
-    return name;
-  }
-
-  /** Called by Node with the connection that it has taken from the pool: a last look, should there have been none before. */
+  /** Called by Node with the connection that it has taken from the pool: it may have become stale there. */
   override reuseSocket(socket: Duplex, request: ClientRequest): void {
+    const admission = this.#admitted;
+    this.#admitted = undefined;
     const connection = this.#bySocket.get(socket);
-    const wasJustJudged = socket === this.#fit;
-    const reason = wasJustJudged || connection === undefined ? undefined : whyStale(this.#pins, connection);
-    if (reason === undefined) super.reuseSocket(socket, request);
-    else socket.destroy(reason);
+    const reason = connection === undefined ? undefined : whyStale(this.#pins, connection);
+    if (reason === undefined) {
+      super.reuseSocket(socket, request);
+    } else if (admission?.request === request) {
+      this.#unfit = socket;
+      // Node goes on to hand it over; the request gets another when that is done.
+      const takeBack = intercept(request, 'onSocket', () => () => takeBack());
+    } else {
+      socket.destroy(reason);
+    }
   }
 
   /** Opens a connection that is judged in its handshake. */
   override createConnection(options: RequestOptions, onConnection?: OnConnection): Duplex | null | undefined {
+    if (this.#admitted !== undefined) this.#holdForHandshake(this.#admitted);
+    this.#admitted = undefined;
     const target = targetOf(options);
-    const connection: Connection = { target };
+    const connection: Connection = { target, ...this.#resumption.offerFor(target, options) };
     const pins = this.#pins;
     const pinned: ConnectionOptions = {
       ...(options as ConnectionOptions),
       // Explicit, also against NODE_TLS_REJECT_UNAUTHORIZED=0.
       rejectUnauthorized: true,
-      session: undefined,
+      session: connection.offered?.session,
       // Untyped in https, where TLS options pass through all the same: no certificate, no check.
       pskCallback: undefined,
       checkServerIdentity(this: unknown, _host: string, certificate: NodeCertificate) {
@@ -142,14 +187,37 @@ export class PinnedAgent extends Agent {
         }
       },
     };
-    const track = (socket: Duplex | null | undefined): void => this.#track(connection, socket);
     const socket = super.createConnection(pinned, (error, connected) => {
-      // A tunnel through a proxy is handed over here and not returned.
-      track(connected);
-      onConnection?.(error, connected);
+      // A tunnel through a proxy is handed over here, after its handshake, and not returned.
+      this.#track(connection, connected);
+      const reason = error === null || error === undefined ? this.#takeOver(connection, connected) : error;
+      onConnection?.(reason ?? null, connected);
     });
-    track(socket);
+    if (socket !== null && socket !== undefined) {
+      this.#resumption.collectFrom(connection, socket);
+      // First of all listeners: nobody is told of a connection that is refused.
+      socket.once('secureConnect', () => {
+        const reason = this.#resumption.settle(connection, socket);
+        if (reason !== undefined) socket.destroy(reason);
+      });
+    }
+    this.#track(connection, socket);
     return socket;
+  }
+
+  /** @returns why the tunnel is refused */
+  #takeOver(connection: Connection, tunnel: Duplex): Error | undefined {
+    const reason = this.#resumption.settle(connection, tunnel) ?? whyUnjudged(connection);
+    // The callback tells why; nobody listens to the tunnel itself yet.
+    if (reason !== undefined) tunnel.destroy();
+    else this.#resumption.collectFromTunnel(connection, tunnel);
+    return reason;
+  }
+
+  /** Ends every connection, and forgets every session. */
+  override destroy(): void {
+    this.#resumption.clear();
+    super.destroy();
   }
 
   #track(connection: Connection, socket: Duplex | null | undefined): void {
@@ -166,6 +234,7 @@ export class PinnedAgent extends Agent {
   #forget(connection: Connection): void {
     clearTimeout(connection.drainTimer);
     connection.release?.();
+    this.#resumption.ended(connection);
     this.#connections.delete(connection);
     if (this.#connections.size === 0) this.#pins.off('rotate', this.#onRotate);
   }
@@ -183,37 +252,16 @@ export class PinnedAgent extends Agent {
     return Object.keys(this.requests).length > 0;
   }
 
-  /**
-   * What ends by the clock ends here: evidence is judged whenever a connection is about to be taken from the pool. In
-   * the order in which Node takes them, up to the one that it will take; the others are judged when they are.
-   */
-  #dropStaleIdle(name: string): void {
-    for (;;) {
-      const idle = this.freeSockets[name];
-      const next = this.options.scheduling === 'fifo' ? idle?.[0] : idle?.at(-1);
-      if (idle === undefined || next === undefined) return;
-      const before = idle.length;
-      if (!this.#dropIfStale(next)) {
-        this.#fit = next;
-        return;
-      }
-      // It has left the pool, unless somebody took Node's listeners away: then the last look refuses it.
-      if (idle.length === before) return;
-    }
-  }
-
   #dropIfStale(socket: Duplex): boolean {
     const connection = this.#bySocket.get(socket);
     if (connection === undefined || whyStale(this.#pins, connection) === undefined) return false;
-    socket.destroy();
-    // Node's own way out of the pool, which it takes at 'close' otherwise: in between, scheduling lifo would hand the
-    // destroyed socket to a request of this very tick.
-    socket.emit('agentRemove');
+    drop(socket);
     return true;
   }
 
   /** @param host - the only one whose pins have changed, where each has a document of its own */
   #sweep(host: string | undefined): void {
+    this.#resumption.dropStale(host);
     const isConcerned = (connection: Connection | undefined): boolean =>
       host === undefined || connection?.evidence?.host === host;
     for (const sockets of Object.values(this.freeSockets)) {
@@ -236,6 +284,18 @@ export class PinnedAgent extends Agent {
       }
     }
   }
+}
+
+/** Destroys a connection that has no request. */
+function drop(socket: Duplex): void {
+  socket.destroy();
+  // Node's own way out of the pool, which it takes at 'close' otherwise: in between, scheduling lifo would hand the
+  // destroyed socket to a request of this very tick.
+  socket.emit('agentRemove');
+}
+
+function withFullHandshake(options: RequestOptions): RequestOptions {
+  return { ...options, [fullHandshake]: true } as RequestOptions;
 }
 
 // The agent relies on what http.Agent does with 'free' sockets; a Node without these would leave it blind.

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import https from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:tls';
+import { checkServerIdentity, createServer } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { createStaticProvider, PinResolver } from '@pinvault/core';
@@ -45,8 +45,8 @@ describe('an option that would open a hole', () => {
     });
   }
 
-  it('is refused where it would let sessions be resumed', () => {
-    expect(() => new PinnedAgent(service.pins, { maxCachedSessions: 10 }))
+  it('is refused where it makes no sense of maxCachedSessions', () => {
+    expect(() => new PinnedAgent(service.pins, { maxCachedSessions: -1 }))
       .to.throw(TypeError)
       .with.property('code', 'ERR_INVALID_OPTION');
   });
@@ -95,6 +95,12 @@ describe('an option that would open a hole', () => {
     expect(answer).to.deep.equal({ status: 200, text: 'ok' });
     await service.rotate({ [host]: service.newLeaf.pin });
     expect(codeOf(await service.get({ rejectUnauthorized: undefined }))).to.equal('ERR_PIN_MISMATCH');
+  });
+
+  it("is not opened by Node's own check, which got passes with each request", async () => {
+    expect(await service.get({ checkServerIdentity })).to.deep.equal({ status: 200, text: 'ok' });
+    await service.rotate({ [host]: service.newLeaf.pin });
+    expect(codeOf(await service.get({ checkServerIdentity }))).to.equal('ERR_PIN_MISMATCH');
   });
 
   for (const drainTimeoutMs of [-1, Number.NaN, 2 ** 31, '5' as unknown as number]) {

@@ -209,7 +209,7 @@ describe('PinnedAgent at a rotation', () => {
       const held: ServerResponse[] = [];
       let isHolding = true;
       service = await PinnedService.start({
-        agent: { scheduling, maxFreeSockets: 64 },
+        agent: { scheduling, maxFreeSockets: 64, maxCachedSessions: 0 },
         server: {
           respond: (_request, response) => {
             if (isHolding) held.push(response);

@@ -97,7 +97,7 @@ describe('a connection that PinnedAgent takes from its pool', () => {
       const held: ServerResponse[] = [];
       let isHolding = true;
       service = await PinnedService.start({
-        agent: { scheduling },
+        agent: { scheduling, maxCachedSessions: 0 },
         pins: { clock, maxStaleMs: Infinity },
         server: {
           respond(_request, response) {

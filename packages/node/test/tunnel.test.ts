@@ -1,8 +1,10 @@
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import { once } from 'node:events';
+import type { SecureVersion } from 'node:tls';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
+import { PinnedAgent } from '#src/index.js';
 import { codeOf, host, PinnedService } from './support/pinned-service.js';
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -58,6 +60,33 @@ const hasProxyEnv = major > 24 || (major === 24 && minor >= 5) || (major === 22 
       expect([tunnels, service.server.requests]).to.deep.equal([2, 1]);
     });
 
+    for (const version of ['TLSv1.2', 'TLSv1.3'] satisfies SecureVersion[]) {
+      it(`resumes a session of the target over another tunnel, until its pin is removed (${version})`, async () => {
+        Object.assign(service.agent, { keepAlive: false });
+        const options = { minVersion: version, maxVersion: version };
+        for (let index = 0; index < 2; index += 1)
+          expect(await service.get(options)).to.deep.equal({ status: 200, text: 'ok' });
+        expect([tunnels, service.server.resumed]).to.deep.equal([2, 1]);
+        await service.rotate({ [host]: service.newLeaf.pin });
+        const bytes = service.server.applicationBytes;
+        expect(codeOf(await service.get(options))).to.equal('ERR_PIN_MISMATCH');
+        expect([service.server.resumed, service.server.applicationBytes]).to.deep.equal([1, bytes]);
+      });
+
+      it(`digs once more where the pins change within a resumed handshake (${version})`, async () => {
+        Object.assign(service.agent, { keepAlive: false });
+        const options = { minVersion: version, maxVersion: version };
+        await service.get(options);
+        service.server.use([service.newLeaf]);
+        proxy.prependOnceListener('connect', (_request, client) => {
+          client.pause();
+          void service.rotate({ [host]: service.newLeaf.pin }).then(() => client.resume());
+        });
+        expect(await service.get(options)).to.deep.equal({ status: 200, text: 'ok' });
+        expect([tunnels, service.server.requests]).to.deep.equal([3, 2]);
+      });
+    }
+
     it('drops an idle tunnel whose pin was removed, and keeps one that matches', async () => {
       await service.get();
       await service.rotate({ [host]: `${service.oldLeaf.pin} ${service.newLeaf.pin}` });
@@ -68,3 +97,18 @@ const hasProxyEnv = major > 24 || (major === 24 && minor >= 5) || (major === 22 
     });
   },
 );
+
+(hasProxyEnv ? describe.skip : describe)('PinnedAgent on a Node without proxyEnv', () => {
+  it('refuses the option: without a word the target would be dialled directly', async () => {
+    const service = await PinnedService.start();
+    try {
+      expect(
+        () => new PinnedAgent(service.pins, { proxyEnv: { HTTPS_PROXY: 'http://127.0.0.1:1' } } as object),
+      )
+        .to.throw(TypeError)
+        .with.property('code', 'ERR_INVALID_OPTION');
+    } finally {
+      await service.close();
+    }
+  });
+});

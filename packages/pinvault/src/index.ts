@@ -4,8 +4,8 @@ export type { Environment } from './environment.js';
 export type { FallbackChoice } from './fallback.js';
 export type { LastKnownGoodChoice } from './last-known-good.js';
 export type { ProviderChoice, ProviderName } from './providers.js';
-export { PinnedAgent } from '@pinvault/node';
-export type { PinnedAgentOptions, PinSource } from '@pinvault/node';
+export { PinnedAgent, pinnedMqttOptions, pinnedMysqlStream, pinnedPgConfig } from '@pinvault/node';
+export type { PinnedAgentOptions, PinnedMysqlOptions, PinSource } from '@pinvault/node';
 export {
   createEnvProvider,
   createFileProvider,

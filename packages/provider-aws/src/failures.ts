@@ -1,5 +1,6 @@
 import {
   findPinError,
+  parseRetryAfter,
   PinDocumentError,
   PinError,
   PinProviderError,
@@ -203,7 +204,7 @@ function told({ code, detail, text }: Meaning, error: SdkError, secret: string):
   return new PinProviderError(code, `${text(secret)}${requestIdOf(error)}`, {
     provider: 'aws',
     detail,
-    retryAfterMs: retryAfterMs(error),
+    retryAfterMs: parseRetryAfter(textOf(error.$response?.headers?.['retry-after'])),
   });
 }
 
@@ -211,14 +212,6 @@ function told({ code, detail, text }: Meaning, error: SdkError, secret: string):
 function requestIdOf({ $metadata }: SdkError): string {
   const id = textOf($metadata?.requestId);
   return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/u.test(id) ? ` (request ${id})` : '';
-}
-
-/** Seconds or a date (RFC 9110 §10.2.3); `undefined` for anything else. */
-function retryAfterMs({ $response }: SdkError): number | undefined {
-  const header = textOf($response?.headers?.['retry-after']);
-  if (/^\d{1,9}$/u.test(header)) return Number(header) * 1_000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }
 
 function isAboutDeletion(message: unknown): boolean {

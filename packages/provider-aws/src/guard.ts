@@ -1,6 +1,5 @@
-import { isIP } from 'node:net';
 import { Readable, Transform } from 'node:stream';
-import { PinDocumentError, PinProviderError } from '@pinvault/core';
+import { isLoopback, PinDocumentError, PinProviderError } from '@pinvault/core';
 import type { Command, Middleware } from './sdk.js';
 
 // A secret has 64 KiB at most, twenty of them come in one batch, and JSON may escape each byte.
@@ -31,14 +30,6 @@ function refuseInsecure(
     'the endpoint of Secrets Manager is reached by plain http: who sits between could hand the service pins of their own; for a test set-up pass aws: { allowInsecureStore: true }',
     { provider: 'aws', detail: 'insecure' },
   );
-}
-
-/** Whether a host is this machine and nothing else. */
-function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[(.*)\]$/u, '$1');
-  // Not *.localhost: some resolvers ask the network for it.
-  if (host === '::1' || host === 'localhost') return true;
-  return isIP(host) === 4 && host.startsWith('127.');
 }
 
 function bounded(body: Readable): Readable {

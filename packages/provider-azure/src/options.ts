@@ -1,11 +1,11 @@
 import type { AgentOptions } from 'node:https';
-import { invalidOption } from '@pinvault/core';
+import { invalidOption, isLoopback } from '@pinvault/core';
 import { type Environment, misconfigured, readVariable } from './environment.js';
 import { readPins } from './endpoint-pins.js';
 import { member } from './foreign.js';
 import type { AzureSecretClient, AzureTokenCredential } from './sdk-shapes.js';
 import { parseSecretName, type SecretName } from './secret-name.js';
-import { isLoopback, parseVaultUrl } from './vault-url.js';
+import { parseVaultUrl } from './vault-url.js';
 
 /** Options of {@link createAzureProvider}. */
 export interface AzureProviderOptions {

@@ -1,10 +1,10 @@
+import { isLoopback } from '@pinvault/core';
 import { member } from './foreign.js';
 import type { AzureSettings } from './options.js';
 import { loadDefaultCredential, loadSecretClient, type SecretClientClass } from './sdk.js';
 import type { AzureSecretClient } from './sdk-shapes.js';
 import { TokenSource } from './token-source.js';
 import { AzureTransport } from './transport.js';
-import { isLoopback } from './vault-url.js';
 
 /** A `SecretClient` that is made on first use, and kept: each new one costs a challenge and a token. */
 export class OwnClient {

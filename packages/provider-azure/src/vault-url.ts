@@ -1,5 +1,3 @@
-import { isIP } from 'node:net';
-
 /** Reads the address of a vault, or says what is wrong with it; the text never holds the address itself. */
 export function parseVaultUrl(text: unknown): URL | { readonly problem: string } {
   let url: URL;
@@ -19,14 +17,6 @@ export function parseVaultUrl(text: unknown): URL | { readonly problem: string }
       problem: "holds a path: give the vault's address alone, the secret's name goes into azure.secretName",
     };
   return url;
-}
-
-/** Whether a host is this machine and nothing else. */
-export function isLoopback(hostname: string): boolean {
-  const host = hostname.replace(/^\[(.*)\]$/u, '$1');
-  // Not *.localhost: some resolvers ask the network for it.
-  if (host === '::1' || host === 'localhost') return true;
-  return isIP(host) === 4 && host.startsWith('127.');
 }
 
 /** The vault's own name, as the `az` command takes it. */

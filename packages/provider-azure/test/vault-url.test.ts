@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { isLoopback, parseVaultUrl, vaultNameOf } from '#src/vault-url.js';
+import { parseVaultUrl, vaultNameOf } from '#src/vault-url.js';
 
 describe('parseVaultUrl', () => {
   it('reads scheme, host and port', () => {
@@ -32,15 +32,6 @@ describe('parseVaultUrl', () => {
         .and.not.to.contain('s3cret');
     });
   }
-});
-
-describe('isLoopback', () => {
-  it('knows this machine, and takes nothing else for it', () => {
-    for (const host of ['127.0.0.1', '127.9.9.9', '::1', '[::1]', 'localhost'])
-      expect(isLoopback(host), host).to.equal(true);
-    for (const host of ['128.0.0.1', '127.0.0.1.vault.azure.net', 'vault.localhost', '0.0.0.0', '[::]', ''])
-      expect(isLoopback(host), host).to.equal(false);
-  });
 });
 
 describe('vaultNameOf', () => {

@@ -6,5 +6,7 @@ export type { ProviderCheck, Topic } from './check.js';
 export { capabilities } from './harness.js';
 export type { Capability, ProviderBackend, ProviderHarness, Rows } from './harness.js';
 export { publishing } from './publishing.js';
+export { startDocumentServer } from './document-server.js';
+export type { DocumentServer } from './document-server.js';
 export { FaultServer, startFaultServer } from './fault-server.js';
 export type { FaultBackend, FaultServerOptions, StoreAnswer, StoreAnswers } from './fault-server.js';

@@ -27,7 +27,7 @@ describe('the README of the conformance suite', () => {
 
   it('keeps its word on how little it takes', () => {
     expect(countOf(shown('config-provider.ts'))).to.be.within(20, 40);
-    expect(countOf(shown('config-provider.test.ts'))).to.be.within(10, 22);
+    expect(countOf(shown('config-provider.test.ts'))).to.be.within(10, 15);
   });
 
   it('names every capability', () => {

@@ -28,19 +28,34 @@ export function booleanOf({ name, value }: Variable): boolean {
   throw misconfigured(`${name} is neither true nor false`);
 }
 
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const unitMs: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+};
 
-/** `60s`, `1m30s`, or a bare number of seconds; in milliseconds. @throws PinProviderError */
+/** `60s`, `1m30s`, `1d`, or a bare number of seconds; in milliseconds. @throws PinProviderError */
 export function durationMsOf({ name, value }: Variable): number {
-  const text = /^\d+$/u.test(value) ? `${value}s` : value;
+  const days = /^(\d+)d$/u.exec(value)?.[1];
+  const text = days === undefined ? value.replace(/^\d+$/u, '$&s') : `${Number(days) * 24}h`;
   let total = 0;
-  if (/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/u.test(text)) {
-    for (const [, amount, unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/gu)) {
+  if (/^(?:\d+(?:\.\d+)?(?:[nuµm]?s|m|h))+$/u.test(text)) {
+    for (const [, amount, unit = ''] of text.matchAll(/(\d+(?:\.\d+)?)([nuµm]?s|m|h)/gu)) {
       total += Number(amount) * (unitMs[unit] ?? NaN);
     }
   }
   if (total > 0) return total;
   throw misconfigured(`${name} is no duration above zero, such as 60s`);
+}
+
+/** A whole number, as Go's `strconv.ParseUint` with 32 bits. @throws PinProviderError */
+export function countOf({ name, value }: Variable): number {
+  if (/^\d+$/u.test(value) && Number(value) < 2 ** 32) return Number(value);
+  throw misconfigured(`${name} is no whole number, such as 2`);
 }
 
 /** What a person has to mend in the environment of the service. */

@@ -1,11 +1,16 @@
 import { findPinError, PinDocumentError, PinError, PinProviderError } from '@pinvault/core';
-import { foreignText } from './foreign-text.js';
+
+/** What failures are the failures of. */
+interface Named {
+  /** Of the vault, as texts name it. */
+  readonly host: string;
+}
 
 /**
  * The error for a request that brought no answer. The client's own error is never attached: its properties may hold the
  * request, and with it the token.
  */
-export function requestFailure(error: unknown, { host }: URL): PinError {
+export function requestFailure(error: unknown, { host }: Named): PinError {
   if (error instanceof PinProviderError || error instanceof PinDocumentError) return error;
   const mismatch = findPinError(error);
   if (mismatch !== undefined) {
@@ -23,7 +28,7 @@ export function requestFailure(error: unknown, { host }: URL): PinError {
 }
 
 /** A request that took too long. */
-export function timedOut({ host }: URL, timeoutMs: number): PinError {
+export function timedOut({ host }: Named, timeoutMs: number): PinError {
   return new PinProviderError(
     'ERR_PROVIDER_TIMEOUT',
     `the vault at ${host} did not answer within ${timeoutMs} ms`,
@@ -32,25 +37,38 @@ export function timedOut({ host }: URL, timeoutMs: number): PinError {
 }
 
 /** A request whose caller gave up: in the caller's words, where they are an error of ours. */
-export function endedByCaller({ host }: URL, reason: unknown): PinError {
+export function endedByCaller({ host }: Named, reason: unknown): PinError {
   return PinError.isPinError(reason)
     ? reason
     : unavailable(`the read of the vault at ${host} was ended by its caller`, 'aborted');
 }
 
 /** A request of a provider that is closed. */
-export function closed({ host }: URL): PinError {
+export function closed({ host }: Named): PinError {
   return unavailable(`the provider of the vault at ${host} is closed`, 'closed');
 }
 
-/** A redirect that would carry the token elsewhere, or that follows another one. */
-export function refusedRedirect(address: URL, target: URL, token: string): PinProviderError {
-  const to = foreignText(`${target.protocol}//${target.host}`, token, 120);
-  const why =
-    target.origin === address.origin
-      ? 'a second time; only one redirect is followed'
-      : `to ${to}, where the token does not go; name that server in VAULT_ADDR if it is yours`;
-  return unavailable(`the vault at ${address.host} redirects ${why}`, 'redirect');
+/** A redirect that is not followed. */
+export function refusedRedirect(from: Named, why: string): PinProviderError {
+  return unavailable(`the vault at ${from.host} redirects ${why}`, 'redirect');
+}
+
+/** A proxy that brought no connection to the vault. @param status - what it answered, where it did */
+export function proxyFailure(proxy: Named, to: string, error: unknown, status?: number): PinProviderError {
+  const what = status === undefined ? `cannot be reached: ${codeOf(error)}` : `answers with status ${status}`;
+  const advice = status === 407 ? '; it wants a user and a password, or others, in VAULT_PROXY_ADDR' : '';
+  return unavailable(`the proxy at ${proxy.host} on the way to the vault at ${to} ${what}${advice}`, 'proxy');
+}
+
+/** Whether it was the certificate that was refused: asking again would change nothing. */
+export function isCertificateFailure(error: PinError): boolean {
+  const detail = error instanceof PinProviderError ? (error.detail ?? '') : '';
+  return (
+    detail === 'pin-mismatch' ||
+    detail === 'ERR_TLS_CERT_ALTNAME_INVALID' ||
+    detail.startsWith('CERT_') ||
+    untrusted.has(detail)
+  );
 }
 
 function unavailable(problem: string, detail: string, cause?: PinError): PinProviderError {
@@ -87,7 +105,9 @@ function adviceFor(code: string, tlsReason: string): string {
   if (/wrong version number|packet length|http request/u.test(tlsReason) || code.startsWith('HPE_'))
     return '; does the address say http where it is https, or the reverse?';
   if (/certificate required|handshake failure/u.test(tlsReason))
-    return '; does it want a client certificate? This version has none to show';
+    return '; it wants a client certificate: VAULT_CLIENT_CERT and VAULT_CLIENT_KEY, or vault: { cert, key }';
+  if (/unknown ca|bad certificate|certificate (?:unknown|expired|revoked)/u.test(tlsReason))
+    return '; it does not take the client certificate that it was shown';
   if (/protocol/u.test(tlsReason)) return '; it speaks no TLS of version 1.2 or above';
   if (code === 'ENOTFOUND') return '; VAULT_ADDR names a host that does not exist';
   if (code === 'EAI_AGAIN') return '; no DNS server answered';

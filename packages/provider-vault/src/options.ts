@@ -1,81 +1,67 @@
-import { decodeDocument, invalidOption, type PinDocument, PinError } from '@pinvault/core';
+import { type Clock, invalidOption, systemClock } from '@pinvault/core';
+import { type AuthPlan, readAuth, type VaultAuthOptions } from './auth/auth-options.js';
+import { type Environment, readVariable } from './environment.js';
 import {
-  booleanOf,
-  durationMsOf,
-  type Environment,
-  misconfigured,
-  readVariable,
-  type Variable,
-} from './environment.js';
-import { isLoopback, parseAddress } from './address.js';
-import { type CaOption, readCa } from './ca.js';
+  type ConnectionOptions,
+  connectionOptions,
+  type ConnectionSettings,
+  readConnection,
+  readWord,
+} from './connection/options.js';
+import { type KvOptions, type KvSettings, readKvSettings } from './kv/options.js';
 import { parseSecretPath, type SecretPath } from './secret-path.js';
-import { type TokenOption, type TokenSource, tokenSource } from './token.js';
+import { readToken, type TokenOption, type TokenOrigin } from './token.js';
 
 /** Options of {@link createVaultProvider}. What is not given comes from `VAULT_*` (or `BAO_*`, which goes first). */
-export interface VaultProviderOptions {
-  /** `https://vault.example.com:8200`. @defaultValue `VAULT_ADDR` */
-  readonly address?: string | undefined;
+export interface VaultProviderOptions extends ConnectionOptions, KvOptions {
   /**
    * `<mount>/<path>` of the secret, as `vault kv get` takes it: `secret/tls-pins`. With `{host}`, one secret per host:
    * `secret/tls-pins/{host}`. A host stands there in lower case, as A-labels, without a trailing dot; an IP address in its
    * canonical form.
    */
   readonly path: string;
-  /** The mount, where it has a slash of its own; the path begins with it. @defaultValue the path's first segment */
+  /** The mount, without which the vault is asked for it; the path begins with it. @defaultValue what the vault says, else the path's first segment */
   readonly mount?: string | undefined;
   /**
    * The token, or a function that is asked before each read, and once more when the vault denies one.
    * @defaultValue `VAULT_TOKEN`, else the token file of the command line, read anew each time
    */
   readonly token?: TokenOption | undefined;
+  /**
+   * How to log in, in place of a token: `{ method: 'approle', roleId, secretIdFile }`.
+   * @defaultValue what `PINVAULT_VAULT_AUTH_METHOD` and its like say, which go before `VAULT_TOKEN`
+   */
+  readonly auth?: VaultAuthOptions | undefined;
   /** @defaultValue `VAULT_NAMESPACE` */
   readonly namespace?: string | undefined;
-  /** PEM of the CAs that are trusted for the vault's certificate. @defaultValue `VAULT_CACERT`, else Node's */
-  readonly ca?: CaOption | undefined;
-  /** The name that the vault's certificate carries. @defaultValue `VAULT_TLS_SERVER_NAME`, else the address's host */
-  readonly servername?: string | undefined;
-  /**
-   * **Security:** pins of the vault's own certificate, as in a row of the document: the road to the pins is then no
-   * weaker than the pins.
-   */
-  readonly pins?: string | readonly string[] | undefined;
-  /** One request takes no longer, in milliseconds; the resolver's `readTimeoutMs` ends it earlier. @defaultValue `VAULT_CLIENT_TIMEOUT`, else 10 000 */
-  readonly timeoutMs?: number | undefined;
-  /** **Security:** allows plain http, or `VAULT_SKIP_VERIFY`, towards a vault outside loopback. @defaultValue `false` */
-  readonly allowInsecureStore?: boolean | undefined;
   /** @defaultValue `process.env` */
   readonly env?: Environment | undefined;
+  /** For tests: the clock. */
+  readonly clock?: Clock | undefined;
 }
 
 /** The options, checked and with their defaults. */
-export interface VaultSettings {
-  readonly address: URL;
+export interface VaultSettings extends ConnectionSettings {
   readonly secret: SecretPath;
-  readonly token: TokenSource;
+  readonly kv: KvSettings;
+  readonly token: TokenOrigin;
+  /** `undefined` where there is a token. */
+  readonly auth: AuthPlan | undefined;
   readonly namespace: string;
-  readonly ca: (string | Buffer)[] | undefined;
-  readonly servername: string | undefined;
-  readonly pins: readonly string[] | undefined;
-  readonly skipVerify: boolean;
-  readonly timeoutMs: number;
+  readonly clock: Clock;
 }
 
-// A longer timer fires at once.
-const maxTimeoutMs = 2 ** 31 - 1;
-
 const knownOptions: Record<keyof VaultProviderOptions, true> = {
-  address: true,
   path: true,
   mount: true,
   token: true,
+  auth: true,
   namespace: true,
-  ca: true,
-  servername: true,
-  pins: true,
-  timeoutMs: true,
-  allowInsecureStore: true,
   env: true,
+  clock: true,
+  kvVersion: true,
+  version: true,
+  ...connectionOptions,
 };
 
 /** @throws TypeError (`ERR_INVALID_OPTION`) for an option, PinProviderError (`ERR_PROVIDER_MISCONFIGURED`) for a variable */
@@ -88,100 +74,18 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
     }
   }
   const env = options.env ?? process.env;
-  const address = readAddress(options, env);
-  const skipVerify = readSkipVerify(env);
-  refuseInsecure(address, skipVerify, options.allowInsecureStore === true);
-  const pins = readPins(options.pins, address, skipVerify);
+  const connection = readConnection(options, env);
+  const namespace = readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '';
+  if (options.token !== undefined && options.auth !== undefined)
+    throw invalidOption('vault.auth', 'and vault.token exclude each other');
+  const secret = parseSecretPath(options.path, options.mount);
   return {
-    address,
-    secret: parseSecretPath(options.path, options.mount),
-    token: tokenSource(options.token, env),
-    namespace: readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '',
-    ca: readCa(options.ca, env),
-    servername: readWord('servername', options.servername, readVariable(env, 'TLS_SERVER_NAME')),
-    pins,
-    skipVerify: skipVerify !== undefined,
-    timeoutMs: readTimeout(options, env),
+    ...connection,
+    secret,
+    kv: readKvSettings(options, secret),
+    token: readToken(options.token, env),
+    auth: options.token === undefined ? readAuth(options.auth, env, namespace) : undefined,
+    namespace,
+    clock: options.clock ?? systemClock,
   };
-}
-
-function readAddress(options: VaultProviderOptions, env: Environment): URL {
-  if (options.address !== undefined) {
-    const parsed = parseAddress(options.address);
-    if (parsed instanceof URL) return parsed;
-    throw invalidOption('vault.address', parsed.problem);
-  }
-  const variable = readVariable(env, 'ADDR');
-  if (variable === undefined) {
-    throw misconfigured(
-      'no vault address: set VAULT_ADDR, such as https://vault.example.com:8200, or pass vault: { address }',
-    );
-  }
-  const parsed = parseAddress(variable.value);
-  if (parsed instanceof URL) return parsed;
-  throw misconfigured(`${variable.name} ${parsed.problem}`);
-}
-
-/** The variable that switches the check off; `undefined` where none does. */
-function readSkipVerify(env: Environment): Variable | undefined {
-  const variable = readVariable(env, 'SKIP_VERIFY');
-  return variable !== undefined && booleanOf(variable) ? variable : undefined;
-}
-
-function refuseInsecure(address: URL, skipVerify: Variable | undefined, isAllowed: boolean): void {
-  if (isAllowed || isLoopback(address.hostname)) return;
-  const advice =
-    'who sits between could hand the service pins of their own; for a test set-up pass vault: { allowInsecureStore: true }';
-  if (address.protocol === 'http:')
-    throw misconfigured(`the vault at ${address.host} is reached by plain http: ${advice}`);
-  if (skipVerify !== undefined)
-    throw misconfigured(`${skipVerify.name} switches off the check of the vault's certificate: ${advice}`);
-}
-
-/** A wrong pin is told when it is passed, not at the first handshake. */
-function readPins(
-  pins: VaultProviderOptions['pins'],
-  address: URL,
-  skipVerify: Variable | undefined,
-): readonly string[] | undefined {
-  if (pins === undefined) return undefined;
-  if (address.protocol !== 'https:') throw invalidOption('vault.pins', 'need an address with https');
-  if (skipVerify !== undefined)
-    throw invalidOption('vault.pins', `and ${skipVerify.name} exclude each other`);
-  const list = typeof pins === 'string' ? [pins] : Array.from<string>(pins ?? []);
-  const [row] = decodePins(list);
-  if (row?.rule !== 'pins') throw invalidOption('vault.pins', 'hold no pin');
-  if (row.mode === 'report') throw invalidOption('vault.pins', 'are always enforced: leave mode=report out');
-  return list;
-}
-
-function decodePins(list: readonly string[]): PinDocument['rows'] {
-  try {
-    return decodeDocument({ '*': list }).rows;
-  } catch (error) {
-    if (!PinError.isPinError(error)) throw error;
-    throw invalidOption('vault.pins', `cannot be read: ${error.message}`);
-  }
-}
-
-function readTimeout({ timeoutMs }: VaultProviderOptions, env: Environment): number {
-  if (timeoutMs !== undefined) {
-    if (typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= maxTimeoutMs) return timeoutMs;
-    throw invalidOption('vault.timeoutMs', 'is no number of milliseconds above zero');
-  }
-  const variable = readVariable(env, 'CLIENT_TIMEOUT');
-  return variable === undefined ? 10_000 : Math.min(durationMsOf(variable), maxTimeoutMs);
-}
-
-/** A name that goes over the wire as it is. */
-function readWord(
-  option: keyof VaultProviderOptions,
-  value: string | undefined,
-  variable: Variable | undefined,
-): string | undefined {
-  const word = value ?? variable?.value;
-  if (word === undefined || (typeof word === 'string' && /^[\x21-\x7e]+$/u.test(word))) return word;
-  const problem = 'is empty or holds characters that it cannot have';
-  if (value === undefined) throw misconfigured(`${variable?.name} ${problem}`);
-  throw invalidOption(`vault.${option}`, problem);
 }

@@ -1,22 +1,21 @@
 import { invalidOption, normaliseHost } from '@pinvault/core';
 
-/** Where a secret lies in a KV back end; with `{host}` in it, where those of the hosts lie. */
+/** Where a secret lies, as `vault kv get` takes it; with `{host}` in it, where those of the hosts lie. */
 export interface SecretPath {
-  /** For people, as `vault kv get` takes it. */
+  /** For people. */
   readonly text: string;
+  readonly segments: readonly string[];
+  /** The mount as it was said, else the first segment, which the vault may know better. */
   readonly mount: string;
-  /** As a policy names it: `secret/data/tls-pins`. */
-  readonly policyPath: string;
-  /** For requests: the same, each segment encoded. */
-  readonly dataPath: string;
+  readonly isMountSaid: boolean;
 }
 
 const pathOption = 'vault.path (PINVAULT_VAULT_PATH)';
 const placeholder = '{host}';
 
 /**
- * Reads `<mount>/<path>`. Each segment is validated and encoded: what looks like a way out of the folder would be
- * normalised away by URL parsers and could reach another part of the API.
+ * Reads `<mount>/<path>`. Each segment is validated: what looks like a way out of the folder would be normalised away by
+ * URL parsers and could reach another part of the API.
  *
  * @throws TypeError (`ERR_INVALID_OPTION`)
  */
@@ -42,12 +41,11 @@ export function parseSecretPath(path: string, mount?: string): SecretPath {
       'holds the API\'s "data" segment: write it as vault kv get does, secret/tls-pins; a secret that is really named so needs vault.mount',
     );
   }
-  const apiSegments = [...mountSegments, 'data', ...inside];
   return {
     text: segments.join('/'),
+    segments,
     mount: mountSegments.join('/'),
-    policyPath: apiSegments.join('/'),
-    dataPath: apiSegments.map(encodeURIComponent).join('/'),
+    isMountSaid: mount !== undefined,
   };
 }
 
@@ -64,13 +62,8 @@ export function isPerHost({ text }: SecretPath): boolean {
  */
 export function secretOf(template: SecretPath, host: string): SecretPath {
   const name = normaliseHost(host);
-  const policyPath = template.policyPath.replace(placeholder, name);
-  return {
-    text: template.text.replace(placeholder, name),
-    mount: template.mount,
-    policyPath,
-    dataPath: policyPath.split('/').map(encodeURIComponent).join('/'),
-  };
+  const segments = template.segments.map((segment) => segment.replace(placeholder, name));
+  return { ...template, text: segments.join('/'), segments };
 }
 
 /** A slip such as `{Host}` would be one secret of that name. @throws TypeError (`ERR_INVALID_OPTION`) */

@@ -10,10 +10,24 @@ export type TokenOption = string | (() => string | Promise<string>);
 /** Hands over the token that is good now. @throws PinProviderError */
 export type TokenSource = () => Promise<string>;
 
+/** Where the token comes from. */
+export interface TokenOrigin {
+  readonly source: TokenSource;
+  /** One that stays the same: given as a text, in code or in `VAULT_TOKEN`. */
+  readonly fixed: string | undefined;
+}
+
+/** @throws TypeError, PinProviderError */
+export function readToken(option: TokenOption | undefined, env: Environment): TokenOrigin {
+  const source = tokenSource(option, env);
+  const fixed = option ?? readVariable(env, 'TOKEN')?.value;
+  return { source, fixed: typeof fixed === 'string' ? fixed : undefined };
+}
+
 /** In the order of the command lines: given in code, `VAULT_TOKEN`, the token file. */
 export function tokenSource(option: TokenOption | undefined, env: Environment): TokenSource {
   if (typeof option === 'function')
-    return async () => checked('what the function in vault.token returns', await askFor(option));
+    return async () => checkedToken('what the function in vault.token returns', await askFor(option));
   if (option !== undefined) {
     if (typeof option !== 'string' || !isToken(option))
       throw invalidOption('vault.token', 'is empty or holds characters that no token has');
@@ -21,7 +35,7 @@ export function tokenSource(option: TokenOption | undefined, env: Environment): 
   }
   const variable = readVariable(env, 'TOKEN');
   if (variable !== undefined) {
-    const token = checked(variable.name, variable.value);
+    const token = checkedToken(variable.name, variable.value);
     return async () => token;
   }
   return () => readTokenFile(env);
@@ -53,14 +67,16 @@ async function readTokenFile(env: Environment): Promise<string> {
       'no vault token: set VAULT_TOKEN, pass vault: { token }, or log in so that there is a ~/.vault-token',
     );
   }
-  return checked(named?.name ?? '~/.vault-token', text.trim());
+  return checkedToken(named?.name ?? '~/.vault-token', text.trim());
 }
 
-function checked(where: string, token: unknown): string {
+/** @throws PinProviderError (`ERR_PROVIDER_MISCONFIGURED`) */
+export function checkedToken(where: string, token: unknown): string {
   if (typeof token === 'string' && isToken(token)) return token;
   throw misconfigured(`${where} is no token: it is empty or has characters that no token has`);
 }
 
-function isToken(text: string): boolean {
+/** Whether a text can be a token: printable, and without blanks. */
+export function isToken(text: string): boolean {
   return /^[\x21-\x7e]+$/u.test(text);
 }

@@ -1,7 +1,11 @@
-import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { createStaticProvider, PinDocumentError, type PinError, PinResolver } from '@pinvault/core';
-import { PinnedAgent } from '@pinvault/node';
+import { type Clock, parseRetryAfter, type PinError, systemClock } from '@pinvault/core';
+import type { VaultNode } from './connection/address.js';
+import { Cluster, dnsLookup, type SrvLookup } from './connection/cluster.js';
+import { Exchange } from './connection/exchange.js';
+import { pause } from './connection/pause.js';
+import { RateLimit } from './connection/rate-limit.js';
+import { followRedirect } from './connection/redirect.js';
+import { type Attempt, delayMsAfter, kindOf, mayAskNext, mayRepeat, tellingOf } from './connection/retry.js';
 import { closed, endedByCaller, refusedRedirect, requestFailure, timedOut } from './failures.js';
 import type { VaultSettings } from './options.js';
 
@@ -11,54 +15,88 @@ export interface VaultResponse {
   readonly contentType: string;
   readonly retryAfter: string | undefined;
   readonly text: string;
+  /** The node that answered, as texts name it. */
+  readonly from: string;
+  /** The log-in inside the request failed, and not the request (OpenBao's inline authentication). */
+  readonly isLoginRefused: boolean;
+}
+
+/** One request. The token is among the headers; the body goes out as JSON. */
+export interface VaultRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'LIST';
+  /** Of the first node; another node gets the same path. */
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: object | undefined;
+  /** What of headers and body must appear nowhere. @defaultValue the token */
+  readonly secrets?: readonly string[];
+}
+
+/** What tests put in place of the machine's own. */
+export interface TransportSeams {
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  readonly lookup?: SrvLookup;
 }
 
 /** The header that holds the token. */
 export const tokenHeader = 'X-Vault-Token';
 
-// A document is 1 MiB at most; the vault wraps it in JSON.
-const maxBodyBytes = 2 * 1024 * 1024;
+// With others to ask, a node that hangs may not use up the whole read.
+const longestForOneNodeMs = 1_000;
 
 /**
- * The way to the vault: Node's own https, so that CA, pins, deadline and body size are ours to bound. Each request opens
- * a connection of its own, so that the vault's certificate is checked anew, and holds no process open.
+ * The way to the vault: which node is asked, how often, and for how long. The token goes to the nodes and to named
+ * redirects, and there only after the certificate was checked.
  */
 export class VaultTransport {
   readonly #settings: VaultSettings;
-  #agent: Promise<HttpAgent> | undefined;
-  #endpointPins: PinResolver | undefined;
+  readonly #exchange: Exchange;
+  readonly #cluster: Cluster;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #rateLimit: RateLimit | undefined;
   readonly #underWay = new Set<AbortController>();
   #isClosed = false;
 
-  constructor(settings: VaultSettings) {
+  constructor(settings: VaultSettings, seams: TransportSeams = {}) {
+    const { clock = systemClock, random = Math.random, lookup = dnsLookup } = seams;
     this.#settings = settings;
+    this.#exchange = new Exchange(settings);
+    this.#cluster = new Cluster(settings.nodes, settings.srvLookup ? lookup : undefined);
+    this.#clock = clock;
+    this.#random = random;
+    this.#rateLimit = settings.rateLimit && new RateLimit(settings.rateLimit, clock);
   }
 
-  /** One GET. Follows at most one redirect, and none that leaves the vault's origin. @throws PinError */
+  /** One GET, as {@link request}. @throws PinError */
   async get(
     url: URL,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<VaultResponse> {
+    return this.request({ method: 'GET', url, headers }, signal);
+  }
+
+  /**
+   * One request, repeated where that may help. What may have taken effect is repeated only if it reads.
+   * @throws PinError where no node answered
+   */
+  async request(asked: VaultRequest, signal: AbortSignal): Promise<VaultResponse> {
     const { address, timeoutMs } = this.#settings;
     if (this.#isClosed) throw closed(address);
     if (signal.aborted) throw endedByCaller(address, signal.reason);
     const ending = new AbortController();
     const onAbort = (): void => ending.abort(endedByCaller(address, signal.reason));
-    const timer = setTimeout(() => ending.abort(timedOut(address, timeoutMs)), timeoutMs).unref();
+    const timer = this.#clock.after(timeoutMs, () => ending.abort(timedOut(address, timeoutMs)));
     signal.addEventListener('abort', onAbort, { once: true });
     this.#underWay.add(ending);
     try {
-      const first = await this.#exchange(url, headers, ending.signal);
-      if (first.location === undefined) return first;
-      const target = new URL(first.location, url);
-      const second = await this.#exchange(target, headers, ending.signal);
-      if (second.location === undefined) return second;
-      throw refusedRedirect(address, new URL(second.location, target), headers[tokenHeader] ?? '');
-    } catch (error) {
-      throw ending.signal.aborted ? (ending.signal.reason as PinError) : requestFailure(error, address);
+      const last = await this.#rounds(asked, ending.signal);
+      if ('error' in last) throw last.error;
+      return last.response;
     } finally {
-      clearTimeout(timer);
+      timer.cancel();
       signal.removeEventListener('abort', onAbort);
       this.#underWay.delete(ending);
     }
@@ -68,86 +106,106 @@ export class VaultTransport {
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const ending of this.#underWay) ending.abort(closed(this.#settings.address));
-    (await this.#agent?.catch(() => undefined))?.destroy();
-    await this.#endpointPins?.close();
+    await this.#exchange.close();
   }
 
-  async #exchange(
-    url: URL,
-    headers: Readonly<Record<string, string>>,
+  /** All nodes once, then again while that may help. @throws PinError where the request was ended */
+  async #rounds(asked: VaultRequest, signal: AbortSignal): Promise<Attempt> {
+    for (let round = 0; ; round += 1) {
+      const last = await this.#round(asked, signal);
+      if (round === this.#settings.maxRetries || !mayRepeat(last, isRead(asked))) return last;
+      const retryAfter = 'response' in last ? parseRetryAfter(last.response.retryAfter) : undefined;
+      const delayMs = delayMsAfter(round, retryAfter, this.#random());
+      if (delayMs === undefined) return last;
+      await pause(this.#clock, delayMs, signal);
+      if (this.#isClosed) throw signal.reason as PinError;
+      // Why the vault refuses says more than that time ran out.
+      if (signal.aborted) return last;
+    }
+  }
+
+  async #round(asked: VaultRequest, signal: AbortSignal): Promise<Attempt> {
+    const nodes = await this.#cluster.inOrder();
+    let telling: Attempt | undefined;
+    for (const [index, node] of nodes.entries()) {
+      const next = nodes[index + 1];
+      const attempt = await this.#attempt(asked, node, signal, nodes.length);
+      if (signal.aborted) {
+        // It hung: the next read begins elsewhere.
+        if (nodes.length > 1) this.#cluster.prefer(next ?? node);
+        throw signal.reason as PinError;
+      }
+      if (!mayAskNext(attempt, isRead(asked))) {
+        this.#cluster.prefer(node);
+        return attempt;
+      }
+      telling = tellingOf(telling, attempt);
+    }
+    return telling as Attempt;
+  }
+
+  async #attempt(
+    asked: VaultRequest,
+    node: VaultNode,
     signal: AbortSignal,
-  ): Promise<VaultResponse & { readonly location?: string | undefined }> {
-    const { address } = this.#settings;
-    // The token is in the headers: it goes to the configured vault and nowhere else.
-    if (url.origin !== address.origin) throw refusedRedirect(address, url, headers[tokenHeader] ?? '');
-    this.#agent ??= this.#createAgent();
-    const agent = await this.#agent;
-    const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const request = send(url, { agent, signal });
-      // Not among the options: those Node prints under NODE_DEBUG=http, and with them the token.
-      for (const [name, value] of Object.entries(headers)) request.setHeader(name, value);
-      request.setHeader('accept', 'application/json');
-      // Some listeners (Vault Agent's) ask for it, so that no browser can be made to send a request.
-      request.setHeader('X-Vault-Request', 'true');
-      // The resolver holds the process while it starts; a read in the background never does.
-      request.once('socket', (socket) => socket.unref());
-      request.once('response', resolve);
-      request.once('error', reject);
-      request.end();
-    });
-    const { statusCode = 0, headers: answered } = response;
-    const isRedirect = statusCode >= 300 && statusCode < 400 && answered.location !== undefined;
-    return {
-      statusCode,
-      contentType: answered['content-type'] ?? '',
-      retryAfter: answered['retry-after'],
-      text: await readBounded(response, this.#settings),
-      ...(isRedirect ? { location: answered.location } : {}),
-    };
+    nodeCount: number,
+  ): Promise<Attempt> {
+    const ending = new AbortController();
+    const end = (): void => ending.abort(signal.reason);
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+    const limitMs = Math.min(longestForOneNodeMs, this.#settings.timeoutMs / nodeCount);
+    let isSent = false;
+    const timer =
+      nodeCount === 1
+        ? undefined
+        : this.#clock.after(limitMs, () => {
+            if (isRead(asked) || !isSent) ending.abort(timedOut(node, limitMs));
+          });
+    const onSent = (): void => void (isSent = true);
+    try {
+      return { response: await this.#ask(asked, node, ending.signal, onSent) };
+    } catch (error) {
+      const failure = ending.signal.aborted
+        ? (ending.signal.reason as PinError)
+        : requestFailure(error, node);
+      return { error: failure, kind: kindOf(failure), isSent };
+    } finally {
+      timer?.cancel();
+      signal.removeEventListener('abort', end);
+    }
   }
 
-  async #createAgent(): Promise<HttpAgent> {
-    const { address, ca, servername, pins, skipVerify } = this.#settings;
-    if (address.protocol === 'http:') return new HttpAgent({ keepAlive: false });
-    const tlsOptions = {
-      keepAlive: false,
-      maxCachedSessions: 0,
-      minVersion: 'TLSv1.2' as const,
-      rejectUnauthorized: !skipVerify,
-      ...(ca === undefined ? {} : { ca }),
-      ...(servername === undefined ? {} : { servername }),
-    };
-    if (pins === undefined) return new HttpsAgent(tlsOptions);
-    // `*`: whatever name the vault goes by, it is the only host that this agent ever meets.
-    const provider = createStaticProvider({ '*': [...pins] }, 'vault.pins');
-    const resolver = await PinResolver.create(provider, {
-      maxStaleMs: Infinity,
-      refreshIntervalMs: 86_400_000,
-      warnings: false,
-    });
-    this.#endpointPins = resolver;
-    if (this.#isClosed) await resolver.close();
-    return new PinnedAgent(resolver, tlsOptions);
+  /** Follows at most one redirect, and none to where the token may not go. */
+  async #ask(
+    asked: VaultRequest,
+    node: VaultNode,
+    signal: AbortSignal,
+    onSent: () => void,
+  ): Promise<VaultResponse> {
+    const url = placedAt(node, asked.url, this.#settings.address);
+    await this.#rateLimit?.turn(signal);
+    const first = await this.#exchange.run(asked, { node, url, signal, onSent });
+    if (first.location === undefined) return first;
+    const { secrets = [asked.headers[tokenHeader] ?? ''] } = asked;
+    const to = followRedirect(first.location, { node, url, secrets }, this.#settings);
+    await this.#rateLimit?.turn(signal);
+    const second = await this.#exchange.run(asked, { ...to, signal, onSent });
+    if (second.location === undefined) return second;
+    followRedirect(second.location, { ...to, secrets }, this.#settings);
+    throw refusedRedirect(to.node, 'a second time; only one redirect is followed');
   }
 }
 
-async function readBounded(response: IncomingMessage, { address, secret }: VaultSettings): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > maxBodyBytes) {
-      throw new PinDocumentError(
-        'ERR_DOCUMENT_TOO_LARGE',
-        `${address.host} answers the read of ${secret.text} with more than ${maxBodyBytes} bytes`,
-        {
-          reason: 'too-large',
-          hint: 'is it the right secret?',
-        },
-      );
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+function isRead({ method }: VaultRequest): boolean {
+  return method === 'GET' || method === 'LIST';
+}
+
+/** The same request at another node: what follows the folder of the first one follows that of the other. */
+function placedAt({ url: base }: VaultNode, url: URL, first: URL): URL {
+  const folder = (each: URL): string => each.pathname.replace(/\/+$/u, '');
+  const placed = new URL(base);
+  placed.pathname = folder(base) + url.pathname.slice(folder(first).length);
+  placed.search = url.search;
+  return placed;
 }

@@ -1,7 +1,9 @@
 import { PinProviderError } from '@pinvault/core';
 import { parseResponse, type VaultAnswer } from './answer.js';
+import type { Credential } from './auth/credential.js';
+import { loginFailure } from './auth/login-answer.js';
 import type { VaultSettings } from './options.js';
-import { tokenHeader, type VaultTransport } from './transport.js';
+import type { VaultTransport } from './transport.js';
 
 /** What this package uses of node-vault; its own types say `any` and need those of a client that is not used here. */
 interface NodeVaultClient {
@@ -9,17 +11,25 @@ interface NodeVaultClient {
   namespace: string;
   pathPrefix: string;
   read(path: string, options: SeamOptions): Promise<unknown>;
+  write(path: string, body: object, options: SeamOptions): Promise<unknown>;
 }
 
-/** What goes into `read` comes out at the seam, with the address put together. */
+/** What goes into `read` and `write` comes out at the seam, with the address put together. */
 interface SeamOptions {
   readonly headers: Record<string, string>;
+  readonly secrets: readonly string[];
   readonly signal: AbortSignal;
   /** node-vault's errors keep less than the answer has: no header, so no Retry-After. */
   readonly onAnswer: (answer: VaultAnswer) => void;
 }
 
-type SeamRequest = (options: SeamOptions & { readonly uri: string }) => Promise<{
+interface SeamRequest extends SeamOptions {
+  readonly method: 'GET' | 'POST';
+  readonly uri: string;
+  readonly json?: object;
+}
+
+type Seam = (request: SeamRequest) => Promise<{
   readonly statusCode: number;
   readonly body: unknown;
   readonly request: { readonly path: string };
@@ -48,10 +58,12 @@ export class VaultClient {
         { provider: 'vault', cause: error },
       );
     }
-    const seam: SeamRequest = async (options) => {
-      const url = new URL(options.uri);
-      const answer = parseResponse(await transport.get(url, options.headers, options.signal));
-      options.onAnswer(answer);
+    const seam: Seam = async ({ method, uri, headers, secrets, json, signal, onAnswer }) => {
+      const url = new URL(uri);
+      const response = await transport.request({ method, url, headers, secrets, body: json }, signal);
+      const answer = parseResponse(response);
+      onAnswer(answer);
+      if (response.isLoginRefused) throw loginFailure(answer, 'the inline log-in', secrets);
       return { statusCode: answer.statusCode, body: answer.body, request: { path: url.pathname } };
     };
     const client = nodeVault({
@@ -66,16 +78,29 @@ export class VaultClient {
   }
 
   /** What the vault answers, whatever its status. @throws PinError where there is no answer */
-  async read(path: string, token: string, signal: AbortSignal): Promise<VaultAnswer> {
+  async read(path: string, credential: Credential, signal: AbortSignal): Promise<VaultAnswer> {
+    return this.#ask(credential, signal, (options) => this.#client.read(path, options));
+  }
+
+  /** The same, with a body that is sent as JSON. @throws PinError where there is no answer */
+  async write(path: string, body: object, credential: Credential, signal: AbortSignal): Promise<VaultAnswer> {
+    return this.#ask(credential, signal, (options) => this.#client.write(path, body, options));
+  }
+
+  async #ask(
+    { headers, secrets }: Credential,
+    signal: AbortSignal,
+    send: (options: SeamOptions) => Promise<unknown>,
+  ): Promise<VaultAnswer> {
     let answer: VaultAnswer | undefined;
     const onAnswer = (received: VaultAnswer): void => {
       answer = received;
     };
     try {
-      await this.#client.read(path, { headers: { [tokenHeader]: token }, signal, onAnswer });
+      await send({ headers: { ...headers }, secrets, signal, onAnswer });
     } catch (error) {
       // Every status but 200 and 204 is an error there; here it is an answer.
-      if (answer === undefined) throw error;
+      if (answer === undefined || error instanceof PinProviderError) throw error;
     }
     if (answer === undefined)
       throw new PinProviderError('ERR_PROVIDER_UNAVAILABLE', 'the vault did not answer', {

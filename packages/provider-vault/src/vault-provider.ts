@@ -5,16 +5,20 @@ import {
   type PinReadRequest,
   type PinReadResult,
 } from '@pinvault/core';
-import { readAnswer } from './answer.js';
+import type { Credential } from './auth/credential.js';
+import { createCredentials } from './auth/create-credentials.js';
 import { endedByCaller } from './failures.js';
+import { KvReader } from './kv/kv-reader.js';
 import { readVaultSettings, type VaultProviderOptions } from './options.js';
 import { isPerHost, type SecretPath, secretOf } from './secret-path.js';
+import type { VaultAnswer } from './answer.js';
 import { VaultTransport } from './transport.js';
 import { VaultClient } from './vault-client.js';
 
 /**
- * Pins in a KV version 2 secret of HashiCorp Vault or OpenBao; each row of the secret is a row of the document, and the
- * secret's version is the revision. With `{host}` in the path, each host has a secret of its own.
+ * Pins in a secret of a KV back end of HashiCorp Vault or OpenBao; each row of the secret is a row of the document. The
+ * revision is the secret's version, and with KV version 1, which has none, the content's hash. With `{host}` in the path,
+ * each host has a secret of its own.
  *
  * A deleted or destroyed version, a missing secret, a denied token and a vault that is away are told apart, and none of
  * them means "no pins". **Security:** the token goes to the configured address only and appears in no error.
@@ -26,14 +30,24 @@ import { VaultClient } from './vault-client.js';
  */
 export function createVaultProvider(options: VaultProviderOptions): PinProvider {
   const settings = readVaultSettings(options);
-  const { secret, address, token: tokenSource } = settings;
+  const { secret, address, clock } = settings;
   const transport = new VaultTransport(settings);
-  let client: Promise<VaultClient> | undefined;
+  const kv = new KvReader(secret, settings.kv, clock);
+  let opening: Promise<VaultClient> | undefined;
+  const client = async (): Promise<VaultClient> => (opening ??= VaultClient.create(settings, transport));
+  const ending = new AbortController();
+  const credentials = createCredentials(settings, client, ending.signal);
 
-  const readWith = async (from: SecretPath, token: string, signal: AbortSignal): Promise<PinReadResult> => {
-    client ??= VaultClient.create(settings, transport);
-    const answer = await (await client).read(from.dataPath, token, signal);
-    return readAnswer(answer, { address, secret: from, token });
+  const readWith = async (
+    from: SecretPath,
+    { knownRevision, signal }: PinReadRequest,
+    credential: Credential,
+  ): Promise<PinReadResult> => {
+    const vault = await client();
+    const ask = async (path: string): Promise<VaultAnswer> => vault.read(path, credential, signal);
+    const result = await kv.read(from, knownRevision, { address, token: credential.secrets, ask });
+    credentials.accepted?.(credential);
+    return result;
   };
 
   return {
@@ -41,20 +55,25 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
     scope: isPerHost(secret) ? 'host' : 'document',
     location: secret.text,
     defaultRefreshIntervalMs: 30_000,
-    async read({ host, signal }: PinReadRequest): Promise<PinReadResult> {
+    async read(request: PinReadRequest): Promise<PinReadResult> {
+      const { host, signal } = request;
       const from = isPerHost(secret) ? secretFor(secret, host) : secret;
-      const token = await untilAborted(tokenSource(), signal, address);
+      const credential = await untilAborted(credentials.current(), signal, address);
       try {
-        return await readWith(from, token, signal);
+        return await readWith(from, request, credential);
       } catch (error) {
         if (!(error instanceof PinProviderError) || error.code !== 'ERR_PROVIDER_DENIED') throw error;
-        // The token may have been replaced since it was taken: once more, where there is another one.
-        const next = await untilAborted(tokenSource(), signal, address);
-        if (next === token) throw error;
-        return readWith(from, next, signal);
+        // The token may have ended, or been replaced, since it was taken: once more, where there is another one.
+        const next = await untilAborted(credentials.replace(credential), signal, address);
+        if (next === undefined) throw error;
+        return readWith(from, request, next);
       }
     },
-    close: () => transport.close(),
+    async close() {
+      await credentials.close();
+      ending.abort();
+      await transport.close();
+    },
   };
 }
 
@@ -69,8 +88,12 @@ function secretFor(template: SecretPath, host: string | undefined): SecretPath {
   }
 }
 
-/** A token function may hang; the read that asked it may not. */
-async function untilAborted(token: Promise<string>, signal: AbortSignal, address: URL): Promise<string> {
+/** A token function may hang, and a log-in serves many reads; the read that waits for it ends when it has to. */
+async function untilAborted<Value>(
+  credential: Promise<Value>,
+  signal: AbortSignal,
+  address: URL,
+): Promise<Value> {
   let stop: (() => void) | undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
     const end = (): void => reject(endedByCaller(address, signal.reason));
@@ -79,7 +102,7 @@ async function untilAborted(token: Promise<string>, signal: AbortSignal, address
     else signal.addEventListener('abort', end, { once: true });
   });
   try {
-    return await Promise.race([token, aborted]);
+    return await Promise.race([credential, aborted]);
   } finally {
     stop?.();
   }

@@ -32,7 +32,9 @@ describePinProvider('vault, against the dev vault', {
       ...faults,
       create: () => createVaultProvider(options),
       createWithTimeout: (timeoutMs) => createVaultProvider({ ...options, timeoutMs }),
+      createPerHost: () => createVaultProvider({ ...options, path: 'secret/tls-pins/{host}' }),
       publish: (rows) => void vault.write('tls-pins', rows),
+      publishFor: (host, rows) => void vault.write(`tls-pins/${host}`, rows),
       secrets: [token],
       remove: () => vault.remove('tls-pins'),
       expireCredentials: () => void (current = 'hvs.EXPIRED-0815-abcdefghijklmnop'),
@@ -47,6 +49,5 @@ describePinProvider('vault, against the dev vault', {
     publishText: 'KV version 2 holds objects only',
     publishBytes: 'KV version 2 holds objects only',
     disable: 'a version is deleted or destroyed, there is no third state',
-    createPerHost: 'not supported by this version',
   },
 });

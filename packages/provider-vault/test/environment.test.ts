@@ -46,12 +46,15 @@ describe('durationMsOf', () => {
     ['1.5h', 5_400_000],
     ['250ms', 250],
     ['1m5ms', 60_005],
+    ['1d', 86_400_000],
+    ['1500us', 1.5],
+    ['1500µs', 1.5],
   ] as const) {
     it(`reads ${value}`, () =>
       expect(durationMsOf({ name: 'VAULT_CLIENT_TIMEOUT', value })).to.equal(milliseconds));
   }
 
-  for (const value of ['0', '0s', '-5s', 'abc', '5 s', '1d', '5s!', 's', '1,5s', '١s']) {
+  for (const value of ['0', '0s', '-5s', 'abc', '5 s', '1d1h', '5s!', 's', '1,5s', '١s']) {
     it(`refuses ${JSON.stringify(value)} by name`, () =>
       expectMisconfigured(
         () => durationMsOf({ name: 'VAULT_CLIENT_TIMEOUT', value }),

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { startDevVault, type DevVault, type DevVaultResponder } from '@pinvault/testing';
 import type { PinErrorCode } from '@pinvault/core';
-import { readAnswer } from '#src/answer.js';
+import { readKvAnswer } from '#src/kv/kv-answer.js';
+import { locate } from '#src/kv/location.js';
 import { parseSecretPath } from '#src/secret-path.js';
 import { answering, kvAnswer } from './support/answers.js';
 import { documentError, providerError } from './support/errors.js';
@@ -221,12 +222,12 @@ describe('reading a vault', () => {
     it('takes nothing from a prototype, should something have polluted it', async () => {
       const body: unknown = Object.create({ data: { data: rows, metadata: { version: 1 } } });
       const answer = { statusCode: 200, contentType: 'application/json', retryAfter: undefined, body };
-      const question = {
-        address: new URL(vault.address),
-        secret: parseSecretPath('secret/tls-pins'),
-        token: 't',
-      };
-      await documentError(() => readAnswer(answer, question), 'ERR_DOCUMENT_MALFORMED');
+      const secret = locate(parseSecretPath('secret/tls-pins'), { path: 'secret', version: 2 });
+      const question = { address: new URL(vault.address), secret, token: 't' };
+      await documentError(
+        () => readKvAnswer({ ...answer, byteCount: 1 }, question),
+        'ERR_DOCUMENT_MALFORMED',
+      );
     });
 
     it('takes JSON under its other names', async () => {

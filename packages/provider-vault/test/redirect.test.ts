@@ -101,6 +101,50 @@ describe('a vault that redirects', () => {
     }
   });
 
+  it('is followed to an address that is named for it, once', async () => {
+    redirecting(`${elsewhere.address}/v1/secret/data/tls-pins`);
+    const options = optionsFor(vault, { redirectAddresses: [elsewhere.address] });
+    expect(await readOnce(options)).to.deep.include({ document: { theirs: 'none' } });
+    expect([vault.requests, elsewhere.requests]).to.deep.equal([1, 1]);
+    redirecting(`${elsewhere.address}/v1/secret/data/tls-pins`);
+    elsewhere.respondWith((_request, response) =>
+      response.writeHead(307, { Location: `${vault.address}/v1/secret/data/tls-pins` }).end(),
+    );
+    const error = await providerError(() => readOnce(options), 'ERR_PROVIDER_UNAVAILABLE');
+    expect([error.detail, elsewhere.requests, vault.requests]).to.deep.equal(['redirect', 2, 2]);
+  });
+
+  it('is not followed from https down to http, whatever the host', async () => {
+    const root = await createRootCa();
+    const secured = await startDevVault({ tls: { chain: [await root.issue({ hosts: ['127.0.0.1'] })] } });
+    try {
+      for (const location of [
+        `${vault.address}/v1/secret/data/tls-pins`,
+        secured.address.replace('https:', 'http:'),
+      ]) {
+        secured.respondWith((_request, response) => response.writeHead(307, { Location: location }).end());
+        const options = optionsFor(secured, { ca: root.pem });
+        const error = await providerError(() => readOnce(options), 'ERR_PROVIDER_UNAVAILABLE');
+        expect(error.detail).to.equal('redirect');
+      }
+      expect(vault.requests).to.equal(0);
+    } finally {
+      await secured.close();
+    }
+  });
+
+  it('is not followed at all where redirects are switched off', async () => {
+    for (const options of [{ followRedirects: false }, { env: { VAULT_DISABLE_REDIRECTS: 'true' } }]) {
+      redirecting('/v1/secret/data/tls-pins');
+      const error = await providerError(
+        () => readOnce(optionsFor(vault, options)),
+        'ERR_PROVIDER_UNAVAILABLE',
+      );
+      expect(error.detail).to.equal('redirect');
+    }
+    expect(vault.requests).to.equal(2);
+  });
+
   it('may send nonsense', async () => {
     redirecting('http://');
     const error = await providerError(read, 'ERR_PROVIDER_UNAVAILABLE');

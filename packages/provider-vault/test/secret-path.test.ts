@@ -1,46 +1,37 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
 import { HostSyntaxError } from '@pinvault/core';
+import { type KvLocation, locate } from '#src/kv/location.js';
 import { isPerHost, parseSecretPath, secretOf } from '#src/secret-path.js';
 import { expectInvalidOption } from './support/errors.js';
 
+/** Where the API has it, under the mount that the path itself says. */
+function located(path: string, mount?: string, version: 1 | 2 = 2): KvLocation {
+  const secret = parseSecretPath(path, mount);
+  return locate(secret, { path: secret.mount, version });
+}
+
 describe('parseSecretPath', () => {
-  it('takes a path as vault kv get does, and says it as people, policies and requests need it', () => {
+  it('takes a path as vault kv get does', () => {
     expect(parseSecretPath('secret/tls-pins')).to.deep.equal({
       text: 'secret/tls-pins',
+      segments: ['secret', 'tls-pins'],
       mount: 'secret',
-      policyPath: 'secret/data/tls-pins',
-      dataPath: 'secret/data/tls-pins',
+      isMountSaid: false,
     });
-    expect(parseSecretPath('/kv/team a/pins/')).to.deep.equal({
-      text: 'kv/team a/pins',
-      mount: 'kv',
-      policyPath: 'kv/data/team a/pins',
-      dataPath: 'kv/data/team%20a/pins',
-    });
+    expect(parseSecretPath('/kv/team a/pins/')).to.deep.include({ text: 'kv/team a/pins', mount: 'kv' });
   });
 
   it('knows a mount that has slashes of its own', () => {
-    expect(parseSecretPath('team/kv/tls-pins', 'team/kv')).to.deep.include({
-      mount: 'team/kv',
-      dataPath: 'team/kv/data/tls-pins',
-    });
-    expect(parseSecretPath('a/data/b/pins', 'a/data/b')).to.deep.include({
-      mount: 'a/data/b',
-      policyPath: 'a/data/b/data/pins',
-    });
-  });
-
-  it('encodes what URLs and node-vault would read as something else', () => {
-    const { dataPath, policyPath } = parseSecretPath('kv/a:b@c&x2F;d+e=f,g;h');
-    expect(dataPath).to.equal('kv/data/a%3Ab%40c%26x2F%3Bd%2Be%3Df%2Cg%3Bh');
-    expect(policyPath).to.equal('kv/data/a:b@c&x2F;d+e=f,g;h');
-    expect(parseSecretPath('kv/ä/…x').dataPath).to.equal('kv/data/%C3%A4/%E2%80%A6x');
+    const said = { mount: 'team/kv', isMountSaid: true };
+    expect(parseSecretPath('team/kv/tls-pins', 'team/kv')).to.deep.include(said);
+    expect(located('team/kv/tls-pins', 'team/kv').dataPath).to.equal('team/kv/data/tls-pins');
+    expect(located('a/data/b/pins', 'a/data/b').policyPath).to.equal('a/data/b/data/pins');
   });
 
   it('lets a secret be named data where the mount is given', () => {
-    expect(parseSecretPath('secret/data/x', 'secret').dataPath).to.equal('secret/data/data/x');
-    expect(parseSecretPath('data/x').dataPath).to.equal('data/data/x');
+    expect(located('secret/data/x', 'secret').dataPath).to.equal('secret/data/data/x');
+    expect(located('data/x').dataPath).to.equal('data/data/x');
   });
 
   const refused: readonly (readonly [string, string?])[] = [
@@ -93,19 +84,20 @@ describe('parseSecretPath', () => {
 
 describe('the secret of a host', () => {
   const template = parseSecretPath('secret/tls-pins/{host}');
-  const of = (host: string): string => secretOf(template, host).dataPath;
+  const mount = { path: 'secret', version: 2 } as const;
+  const of = (host: string): string => locate(secretOf(template, host), mount).dataPath;
 
   it('lies where {host} says, as people, policies and requests need it', () => {
     expect(isPerHost(template)).to.equal(true);
     expect(isPerHost(parseSecretPath('secret/tls-pins'))).to.equal(false);
     expect(secretOf(template, 'api.example.com')).to.deep.equal({
       text: 'secret/tls-pins/api.example.com',
+      segments: ['secret', 'tls-pins', 'api.example.com'],
       mount: 'secret',
-      policyPath: 'secret/data/tls-pins/api.example.com',
-      dataPath: 'secret/data/tls-pins/api.example.com',
+      isMountSaid: false,
     });
-    expect(secretOf(parseSecretPath('team/kv/{host}/pins-{x', 'team/kv'), 'a.test')).to.deep.include({
-      mount: 'team/kv',
+    const inTeam = secretOf(parseSecretPath('team/kv/{host}/pins-{x', 'team/kv'), 'a.test');
+    expect(locate(inTeam, { path: 'team/kv', version: 2 })).to.deep.include({
       policyPath: 'team/kv/data/a.test/pins-{x',
       dataPath: 'team/kv/data/a.test/pins-%7Bx',
     });

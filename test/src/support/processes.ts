@@ -7,6 +7,8 @@ const running = new Set<StartedProcess>();
 export interface StartOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  readonly uid?: number;
+  readonly gid?: number;
 }
 
 /** A child process whose output is kept, and which does not outlive the tests. */

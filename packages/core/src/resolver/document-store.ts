@@ -79,6 +79,10 @@ class DocumentStore implements PinStore {
     return this.#judgement.judge(evidence);
   }
 
+  validUntil(evidence: Evidence): number {
+    return this.#judgement.validUntil(evidence);
+  }
+
   evidenceOf(refusal: Error): Evidence | undefined {
     return this.#judgement.evidenceOf(refusal);
   }
@@ -123,7 +127,7 @@ class DocumentStore implements PinStore {
 
   status(): StoreStatus {
     const { snapshot, freshness, health, loop, counters, isClosed } = this.#keeper;
-    const { document, revision, generation, source, provider, location } = snapshot;
+    const { document, revision, generation, source, provider, location, notes } = snapshot;
     const { lastError, lastRejected } = health;
     const expiresAt = freshness.expiresAt(document.expiresAt);
     return {
@@ -140,6 +144,7 @@ class DocumentStore implements PinStore {
       ...(lastError === undefined ? {} : { lastError }),
       ...(lastRejected === undefined ? {} : { lastRejected }),
       ...(this.#lastKnownGood === undefined ? {} : { lastKnownGood: this.#lastKnownGood.status }),
+      ...(notes === undefined ? {} : { notes }),
       quarantined: document.badRows,
       hosts: [...new Set(document.rows.map((row) => row.pattern))],
       counters,

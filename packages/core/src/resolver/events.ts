@@ -82,9 +82,15 @@ type AnyListener = (event: never) => unknown;
 export class PinEventHub {
   readonly #listeners = new Map<PinEventName | '*', Set<AnyListener>>();
   readonly #onListenerError: (error: unknown) => void;
+  readonly #outside: (run: () => void) => void;
 
-  constructor(onListenerError: (error: unknown) => void) {
+  /** @param outside - runs a function where no trial of a wrong pin is seen: listeners judge under the pins in force */
+  constructor(
+    onListenerError: (error: unknown) => void,
+    outside: (run: () => void) => void = (run) => run(),
+  ) {
     this.#onListenerError = onListenerError;
+    this.#outside = outside;
   }
 
   add(name: PinEventName | '*', listener: AnyListener): void {
@@ -97,15 +103,22 @@ export class PinEventHub {
   }
 
   emit(event: PinEvent): void {
-    for (const name of ['*', event.type] as const) {
-      for (const listener of [...(this.#listeners.get(name) ?? [])])
-        this.call(listener as PinEventListener, event);
-    }
+    this.#outside(() => {
+      for (const name of ['*', event.type] as const) {
+        for (const listener of [...(this.#listeners.get(name) ?? [])])
+          this.call(listener as PinEventListener, event);
+      }
+    });
   }
 
   call(listener: PinEventListener, event: PinEvent): void {
+    this.run(() => listener(event));
+  }
+
+  /** Calls a function of the user's as if it were a listener. */
+  run(callback: () => unknown): void {
     try {
-      const result: unknown = listener(event);
+      const result = callback();
       if (result instanceof Promise) result.catch(this.#onListenerError);
     } catch (error) {
       this.#onListenerError(error);

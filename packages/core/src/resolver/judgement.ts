@@ -170,6 +170,11 @@ export class Judgement {
     return decision.verdict;
   }
 
+  /** Epoch ms: until then the clock alone changes nothing about the verdict that `judge` has just given. */
+  validUntil(evidence: Evidence): number {
+    return this.#remembered.get(evidence)?.validUntil ?? 0;
+  }
+
   #judgeNow(evidence: Evidence, now: number): Decision {
     const { host, port } = evidence;
     try {

@@ -1,12 +1,10 @@
 import { PinDocumentError, PinError, type PinProviderError, PinResolverError } from '../errors.js';
 import { foreignErrorLabel } from '../internal/foreign-error.js';
 import { durationText } from '../internal/text.js';
-import { sha256Hex } from '../pin/spki.js';
 import { decodeInTurns } from '../policy/decode.js';
 import type { PinDocument } from '../policy/document.js';
-import type { PinReadResult } from '../provider.js';
 import { publish } from '../observe/channels.js';
-import { adoptDocument, compareDocuments, refuseEnded, refuseRollback, withRevocationsOf } from './adopt.js';
+import { adoptDocument, compareDocuments, refuseEnded, withRevocationsOf } from './adopt.js';
 import type { ClockTimer } from '../internal/clock.js';
 import { type NewsContext, tellReviews, tellRows, tellSameGeneration } from './document-news.js';
 import { type PinEventHub, snapshotEvent } from './events.js';
@@ -18,12 +16,12 @@ import { elapsedMs, type Moment, momentOf } from './moment.js';
 import type { ResolverSettings } from './options.js';
 import { isOutage } from './outage.js';
 import type { ReadOutcome } from './pace.js';
-import { unusableAnswer } from './read-document.js';
+import { type InForce, readDocument, type RefusedDocument, unusableAnswer } from './read-document.js';
 import { readOnce } from './reader.js';
 import { RefreshLoop } from './refresh-loop.js';
 import type { RequiredHosts } from './required-hosts.js';
-import { describeSource, type Snapshot, snapshotOf } from './snapshot.js';
-import { type StartedSnapshot, unexpectedlyUnchanged } from './start.js';
+import { describeSource, type Notes, type Snapshot, snapshotOf } from './snapshot.js';
+import type { StartedSnapshot } from './start.js';
 import type { Warnings } from './warnings.js';
 
 /** Longest wait of a request for a read. */
@@ -33,14 +31,6 @@ const freshWaitMs = 2_000;
 export type RefreshOutcome =
   | { readonly outcome: 'unchanged' | 'rotated'; readonly revision: string }
   | { readonly outcome: 'rejected' | 'failed'; readonly error: PinError };
-
-/** A document that need be neither sent nor decoded again. */
-interface RefusedDocument {
-  readonly revision: string;
-  readonly error: PinDocumentError;
-  /** Of its content: a revision that a store gives twice must not keep a good document out. */
-  readonly digest: string | undefined;
-}
 
 /** Where a keeper tells what happens. */
 export interface KeeperContext {
@@ -162,9 +152,12 @@ export class PinKeeper {
 
   /** @throws PinResolverError (`ERR_RESOLVER_CLOSED`) */
   assertOpen(): void {
-    if (!this.isClosed) return;
+    if (this.isClosed) throw this.#closedError();
+  }
+
+  #closedError(): PinResolverError {
     const { name } = this.#context.settings;
-    throw new PinResolverError('ERR_RESOLVER_CLOSED', `the resolver "${name}" was closed`);
+    return new PinResolverError('ERR_RESOLVER_CLOSED', `the resolver "${name}" was closed`);
   }
 
   /** @throws PinResolverError where the pins in force may not be used */
@@ -246,61 +239,55 @@ export class PinKeeper {
   }
 
   async #readAndAdopt(signal: AbortSignal, askedAt: Moment): Promise<RefreshOutcome> {
-    const { settings, requiredHosts } = this.#context;
+    const { settings, requiredHosts, lastKnownGood } = this.#context;
     const { provider, readTimeoutMs, clock, maxDocumentBytes } = settings;
     this.counters.reads += 1;
-    const refused = this.#refusedBefore();
-    const inForce = this.#snapshot.source === 'provider' ? this.#snapshot.revision : undefined;
-    const known = refused?.revision ?? inForce;
     const limits = { timeoutMs: readTimeoutMs, signal, keepAlive: false };
-    let result: PinReadResult;
-    try {
-      result = await readOnce(provider, known, limits, clock);
-      // Said of a document that this provider has not handed over yet, it would confirm the fallback's.
-      if ('unchanged' in result && known === undefined) throw unexpectedlyUnchanged(provider);
-      // A late answer after close(), or after another read was begun in place of this one, changes nothing.
-      this.assertOpen();
-    } catch (error) {
-      if (signal.aborted) return { outcome: 'failed', error: error as PinError };
-      return error instanceof PinDocumentError
-        ? this.#rejected(error, 'unknown')
-        : this.#failed(error as PinError);
+    const refused = this.#refusedBefore();
+    const reading = { provider, limits, clock, maxDocumentBytes, requiredHosts, refused };
+    const answer = await readDocument(reading, this.#inForce());
+    // A late answer after close(), or after another read was begun in place of this one, changes nothing.
+    if (this.isClosed) return { outcome: 'failed', error: this.#closedError() };
+    if (answer.outcome === 'failed') {
+      return signal.aborted ? { outcome: 'failed', error: answer.error } : this.#failed(answer.error);
     }
-    if ('unchanged' in result) {
-      // The store holds what was refused: that confirms nothing.
-      if (refused !== undefined && result.revision !== inForce)
-        return this.#rejected(refused.error, refused.revision);
+    if (answer.outcome === 'rejected') {
+      this.#refused = answer.refused ?? this.#refused;
+      return this.#rejected(answer.error, answer.revision);
+    }
+    if (answer.outcome === 'unchanged') {
       this.#refused = undefined;
       this.health.confirmed(askedAt);
-      this.#context.lastKnownGood?.confirmed(askedAt.wall);
+      lastKnownGood?.confirmed(askedAt.wall);
       tellReviews(this.#snapshot, this.#news());
       return { outcome: 'unchanged', revision: this.#snapshot.revision };
     }
-    const { revision } = result;
-    if (
-      refused?.revision === revision &&
-      refused.digest !== undefined &&
-      refused.digest === digestOf(result.document)
-    )
-      return this.#rejected(refused.error, revision);
-    try {
-      const next = await decodeInTurns(result.document, { maxDocumentBytes });
-      this.assertOpen();
-      refuseRollback(next, this.#generationFloor);
-      if (this.health.state() !== 'expired') refuseEnded(next, clock.now());
-      const document = adoptDocument(next, this.#snapshot.document, requiredHosts);
-      const before = this.#snapshot;
-      const hasRotated = this.#adopt(document, revision, askedAt);
-      const isSame = !hasRotated && before.source === 'provider' && before.revision === revision;
-      if (isSame) this.#context.lastKnownGood?.confirmed(askedAt.wall);
-      else this.#context.lastKnownGood?.keep(result.document, this.#snapshot, askedAt.wall);
-      return { outcome: hasRotated ? 'rotated' : 'unchanged', revision };
-    } catch (error) {
-      if (!(error instanceof PinDocumentError) || this.isClosed)
-        return this.#failed(PinError.isPinError(error) ? error : unusableAnswer(provider.name, error));
-      this.#refused = { revision, error, digest: digestOf(result.document) };
-      return this.#rejected(error, revision);
-    }
+    const { document, raw, revision } = answer;
+    const before = this.#snapshot;
+    const hasRotated = this.#adopt(document, answer, askedAt);
+    const isSame = !hasRotated && before.source === 'provider' && before.revision === revision;
+    if (isSame) lastKnownGood?.confirmed(askedAt.wall);
+    else lastKnownGood?.keep(raw, this.#snapshot, askedAt.wall);
+    return { outcome: hasRotated ? 'rotated' : 'unchanged', revision };
+  }
+
+  /** As it is when it is asked: a fallback can take over while the provider is being read. */
+  #inForce(): InForce {
+    const document = (): PinDocument => this.#snapshot.document;
+    const floor = (): number | undefined => this.#generationFloor;
+    const isExpired = (): boolean => this.health.state() === 'expired';
+    return {
+      revision: this.#snapshot.source === 'provider' ? this.#snapshot.revision : undefined,
+      get document() {
+        return document();
+      },
+      get generationFloor() {
+        return floor();
+      },
+      get isExpired() {
+        return isExpired();
+      },
+    };
   }
 
   /** What the store held last, where that was refused. Once the pins in force are over, it is looked at again. */
@@ -316,7 +303,11 @@ export class PinKeeper {
   }
 
   /** Puts a document in force; whether that changed anything that decides a verdict. */
-  #adopt(document: PinDocument, revision: string, askedAt: Moment | 'fallback'): boolean {
+  #adopt(
+    document: PinDocument,
+    { revision, notes }: { readonly revision: string; readonly notes?: Notes | undefined },
+    askedAt: Moment | 'fallback',
+  ): boolean {
     const { settings, events, use } = this.#context;
     const source = askedAt === 'fallback' ? askedAt : 'provider';
     const previous = this.#snapshot;
@@ -327,6 +318,7 @@ export class PinKeeper {
       source,
       provider: source === 'provider' ? settings.provider : (settings.fallback ?? settings.provider),
       fetchedAt: isSame ? previous.fetchedAt : settings.clock.now(),
+      notes,
     });
     if (change !== undefined) tellSameGeneration(this.#snapshot, previous, this.#news());
     if (source === 'provider') this.#generationFloor = document.generation;
@@ -380,7 +372,7 @@ export class PinKeeper {
         `the fallback pins of ${fallback.name} serve: the provider was away too long`,
       );
       this.freshness.confirm();
-      this.#adopt(document, result.revision, 'fallback');
+      this.#adopt(document, result, 'fallback');
       this.health.tell();
     } catch (error) {
       // What close() has ended tells nobody.
@@ -397,15 +389,6 @@ export class PinKeeper {
   #about(): { readonly resolver: string; readonly at: number; readonly snapshot: Snapshot } {
     const { name, clock } = this.#context.settings;
     return { resolver: name, at: clock.now(), snapshot: this.#snapshot };
-  }
-}
-
-function digestOf(document: string | Uint8Array | object): string | undefined {
-  try {
-    const isText = typeof document === 'string' || document instanceof Uint8Array;
-    return sha256Hex(isText ? document : JSON.stringify(document));
-  } catch {
-    return undefined;
   }
 }
 

@@ -42,6 +42,8 @@ export interface PinStore {
   lookup(target: Target): Lookup;
   verify(target: Target, certificate: NodeCertificate): Verdict;
   judge(evidence: Evidence): Verdict;
+  /** Epoch ms: until then the clock alone changes nothing about what `judge` has just answered. */
+  validUntil(evidence: Evidence): number;
   /** The evidence of a handshake that was refused with this error. */
   evidenceOf(refusal: Error): Evidence | undefined;
   /** What decides about a host (normalised) now. */

@@ -5,7 +5,7 @@ import { type BreakerState, Pace, type ReadOutcome } from './pace.js';
 /** How the time between two reads is found. */
 export interface RefreshTiming {
   readonly intervalMs: number;
-  /** A read that is under way for longer was cut short by a suspension of the process. */
+  /** A read that is under way for a second longer was cut short by a suspension of the process. */
   readonly readTimeoutMs: number;
   readonly clock: Clock;
   readonly random: () => number;
@@ -14,7 +14,7 @@ export interface RefreshTiming {
 /** Between two reads that somebody asks for, unless the one before brought something new. */
 const askedGapMs = 1_000;
 
-/** A timer that comes so much too late was not busy but suspended. */
+/** What comes so much too late was not held up by a busy event loop but by a suspension of the process. */
 const suspendedAfterMs = 1_000;
 
 interface Flight<Result> {
@@ -104,14 +104,14 @@ export class RefreshLoop<Result> {
     const flight = this.#flight;
     const { clock, readTimeoutMs } = this.#timing;
     if (flight !== undefined) {
-      if (elapsedMs(flight.startedAt, clock) <= readTimeoutMs)
+      if (elapsedMs(flight.startedAt, clock) <= readTimeoutMs + suspendedAfterMs)
         return flight.isLate ? flight.promise : undefined;
       // Its answer, should one come, is from before.
       this.#flight = undefined;
       flight.abort.abort();
       return this.#begin(true);
     }
-    return this.#isStopped || this.#lateByMs() < 0 ? undefined : this.run();
+    return this.#isStopped || this.#lateByMs() <= suspendedAfterMs ? undefined : this.run();
   }
 
   /** Sets the timer for the next read. */

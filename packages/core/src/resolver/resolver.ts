@@ -7,6 +7,7 @@ import type { PinProvider } from '../provider.js';
 import type { NodeCertificate } from '../verify/certificate.js';
 import { defaultEcdhCurve } from '../verify/host-name.js';
 import type { Evidence } from '../verify/evidence.js';
+import type { GuardableSocket, GuardOptions } from './guard-options.js';
 import { createServerIdentityCheck, type ServerIdentityCheck } from './check.js';
 import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } from './events.js';
 import { startDocumentStore } from './document-store.js';
@@ -19,8 +20,10 @@ import { momentOf } from './moment.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
 import type { PinStore } from './pin-store.js';
 import type { Snapshot } from './snapshot.js';
+import { type SocketGuard, SocketGuards } from './socket-guards.js';
 import type { ResolverStatus } from './status.js';
 import { Warnings } from './warnings.js';
+import { type WrongPinTrial, WrongPinTrials } from './wrong-pin.js';
 
 /** What {@link PinResolver.tlsOptions} returns: for every client that hands TLS options on to Node. */
 export interface PinnedTlsOptions {
@@ -49,17 +52,38 @@ export class PinResolver implements AsyncDisposable {
   readonly #settings: ResolverSettings;
   readonly #events: PinEventHub;
   readonly #store: PinStore;
+  readonly #guards: SocketGuards;
+  readonly #trials: WrongPinTrials;
   readonly #refusals = new WeakMap<
     Error,
     { readonly snapshot: Snapshot | undefined; readonly read: Promise<unknown> | undefined }
   >();
   readonly #counters = { matches: 0, mismatches: 0, reported: 0, unpinned: 0 };
 
-  private constructor(store: PinStore, settings: ResolverSettings, events: PinEventHub) {
+  private constructor(
+    store: PinStore,
+    settings: ResolverSettings,
+    events: PinEventHub,
+    trials: WrongPinTrials,
+  ) {
     this.name = settings.name;
     this.#settings = settings;
     this.#events = events;
     this.#store = store;
+    this.#trials = trials;
+    this.#guards = new SocketGuards(
+      {
+        clock: settings.clock,
+        verify: (target, certificate) => this.verify(target, certificate),
+        // Not by `this.judge`: a trial of a wrong pin is none of an open connection's business.
+        judge: (evidence) => store.judge(evidence),
+        validUntil: (evidence) => store.validUntil(evidence),
+        retain: (target) => store.retain(target),
+        assertOpen: () => store.assertOpen(),
+        tell: (callback) => events.run(callback),
+      },
+      events,
+    );
     this.checkServerIdentity = createServerIdentityCheck((target, certificate) =>
       this.verify(target, certificate),
     );
@@ -74,16 +98,20 @@ export class PinResolver implements AsyncDisposable {
   static async create(provider: PinProvider, options: ResolverOptions = {}): Promise<PinResolver> {
     const settings = readSettings(provider, options);
     const warnings = new Warnings(settings.name, settings.warnings);
-    const events = new PinEventHub((error) => {
-      const label = foreignErrorLabel(error);
-      warnings.say('PINVAULT_LISTENER', label, `an event listener failed with ${label}`);
-    });
+    const trials = new WrongPinTrials(settings.clock);
+    const events = new PinEventHub(
+      (error) => {
+        const label = foreignErrorLabel(error);
+        warnings.say('PINVAULT_LISTENER', label, `an event listener failed with ${label}`);
+      },
+      (run) => trials.outside(run),
+    );
     if (settings.onEvent !== undefined) events.add('*', settings.onEvent);
     const startedAt = momentOf(settings.clock);
     const start = provider.scope === 'host' ? startHostStore : startDocumentStore;
     try {
       const { store, begin } = await start({ settings, events, warnings });
-      const resolver = new PinResolver(store, settings, events);
+      const resolver = new PinResolver(store, settings, events, trials);
       begin();
       return resolver;
     } catch (error) {
@@ -119,6 +147,8 @@ export class PinResolver implements AsyncDisposable {
    * @throws PinError; Node's own error where the certificate is for another host
    */
   verify(target: Target, certificate: NodeCertificate): Verdict {
+    const trial = this.#trials.of(target);
+    if (trial !== undefined) return trial.verify(target, certificate);
     let verdict: Verdict;
     try {
       verdict = this.#store.verify(target, certificate);
@@ -161,7 +191,7 @@ export class PinResolver implements AsyncDisposable {
 
   /** The same question about a connection that was verified earlier, under the pins in force now. @throws PinError */
   judge(evidence: Evidence): Verdict {
-    return this.#store.judge(evidence);
+    return (this.#trials.of(evidence) ?? this.#store).judge(evidence);
   }
 
   /**
@@ -184,6 +214,37 @@ export class PinResolver implements AsyncDisposable {
       session: undefined,
       ecdhCurve: defaultEcdhCurve(),
     };
+  }
+
+  /**
+   * Judges a socket that another library has opened, or is opening, like an agent's own: when its handshake is over, at
+   * every rotation, and when a date ends what it has proven (`until=`, the certificate's own, `maxStaleMs`). What becomes
+   * of it then is the `policy`; by default the owner is told (`onDrain`) and has `graceMs` to finish.
+   *
+   * **Security:** a connection that is refused in its handshake, that Node did not authorize, that resumed a session or
+   * has no certificate is destroyed before its owner hears of it, whatever the policy. The socket's 'error' tells the
+   * reason. Held weakly; released when the socket closes; no timer of it holds the process open. When the resolver is
+   * closed, guarded sockets are destroyed (`ERR_RESOLVER_CLOSED`): nobody would judge them any more; under `keep` they
+   * are let go.
+   *
+   * @example
+   * const socket = tls.connect({ host, port, servername: host, ...pins.tlsOptions({ host, port }) });
+   * pins.guardSocket(socket, { host, port });
+   * @throws TypeError (`ERR_INVALID_OPTION`)
+   */
+  guardSocket(socket: GuardableSocket, target: Target, options: GuardOptions = {}): SocketGuard {
+    return this.#guards.guard(socket, target, options);
+  }
+
+  /**
+   * For `proveLive`: whatever `run` starts meets a pin for this target that no key has; everything else in the process
+   * goes on under the pins in force. Follows the asynchronous context. Neither events nor counters tell of it, and no
+   * refresh is started. Never rejects.
+   *
+   * @throws PinMismatchError (`ERR_PIN_SYNTAX`) for a text that is no host
+   */
+  underWrongPin<Result>(target: Target, run: () => Promise<Result>): Promise<WrongPinTrial<Result>> {
+    return this.#trials.run(target, run);
   }
 
   /**

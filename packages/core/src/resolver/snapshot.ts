@@ -18,7 +18,12 @@ export interface Snapshot {
   readonly location?: string;
   /** When this content was first read (epoch ms). */
   readonly fetchedAt: number;
+  /** What people have written beside it in the store, where the store has room for that. Decides nothing. */
+  readonly notes?: Notes;
 }
+
+/** Text under a name each. */
+export type Notes = Readonly<Record<string, string>>;
 
 /** Where a document came from, in a few words: `vault secret/tls-pins`. */
 export function describeSource(source: {
@@ -43,9 +48,11 @@ export function snapshotOf(
     readonly provider: PinProvider;
     readonly fetchedAt: number;
     readonly host?: string;
+    readonly notes?: Notes | undefined;
   },
 ): Snapshot {
   const { source, provider, fetchedAt, host } = from;
+  const notes = textsOf(from.notes);
   const location = locationOf(provider, host);
   return Object.freeze({
     document,
@@ -55,5 +62,13 @@ export function snapshotOf(
     provider: provider.name,
     ...(location === undefined ? {} : { location }),
     fetchedAt,
+    ...(notes === undefined ? {} : { notes }),
   });
+}
+
+/** Plain text only, so that a snapshot stays cloneable whatever a provider hands over. */
+function textsOf(notes: Notes | undefined): Notes | undefined {
+  if (typeof notes !== 'object' || notes === null) return undefined;
+  const entries = Object.entries(notes).filter(([, text]) => typeof text === 'string');
+  return entries.length === 0 ? undefined : Object.freeze(Object.fromEntries(entries));
 }

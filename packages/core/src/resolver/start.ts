@@ -131,9 +131,9 @@ async function readSnapshot(
   if ('unchanged' in result) {
     throw unexpectedlyUnchanged(provider);
   }
-  const { revision, document: raw } = result;
+  const { revision, document: raw, notes } = result;
   const snapshot = (document: PinDocument): Snapshot =>
-    snapshotOf(document, revision, { source, provider, fetchedAt: clock.now() });
+    snapshotOf(document, revision, { source, provider, fetchedAt: clock.now(), notes });
   try {
     const decoded = await decodeInTurns(raw, { maxDocumentBytes });
     const { pins, generationFloor } = recalled;

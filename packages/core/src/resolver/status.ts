@@ -2,7 +2,7 @@ import type { PinError } from '../errors.js';
 import type { BadRow, EnforcementMode } from '../policy/document.js';
 import type { FreshnessState } from './freshness.js';
 import type { BreakerState } from './pace.js';
-import type { SnapshotSource } from './snapshot.js';
+import type { Notes, SnapshotSource } from './snapshot.js';
 
 /** An error as plain data. */
 export interface ErrorSummary {
@@ -90,6 +90,8 @@ export interface ResolverStatus {
   readonly lastRejected?: RejectedSummary;
   /** Present where `lastKnownGood` is set. */
   readonly lastKnownGood?: LastKnownGoodStatus;
+  /** What people have written beside the document in the store (Vault's custom metadata), where one document holds all hosts. */
+  readonly notes?: Notes;
   /** Rows that were set aside. */
   readonly quarantined: readonly BadRow[];
   /** Patterns in force; where each host has a document of its own, a hundred at most. */

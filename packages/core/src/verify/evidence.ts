@@ -19,6 +19,7 @@ export class Evidence {
   #spkiDigests: (string | undefined)[] | undefined;
   #fingerprints: (string | undefined)[] | undefined;
   #notAfter: number | undefined;
+  #validUntil: number | undefined;
 
   constructor(host: string, port: number | undefined, certificate: NodeCertificate) {
     this.host = host;
@@ -42,6 +43,11 @@ export class Evidence {
   /** The instant (epoch ms) after which the leaf is no longer valid. @throws DerError */
   get notAfter(): number {
     return (this.#notAfter ??= readNotAfter(this.certificate(0)));
+  }
+
+  /** The instant (epoch ms) after which one of the certificates that Node showed is no longer valid. @throws DerError */
+  get validUntil(): number {
+    return (this.#validUntil ??= Math.min(...this.certificates.map(readNotAfter)));
   }
 
   /** Whether these are the same certificates, byte for byte, in the same order. */

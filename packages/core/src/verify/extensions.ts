@@ -62,13 +62,13 @@ export function readExtensions(der: Uint8Array, tagged: DerElement | undefined):
     unknownCritical: [],
   };
   if (tagged === undefined) return facts;
-  const seen: string[] = [];
+  const seen = new Set<string>();
   const unknownCritical: string[] = [];
   for (const extension of readChildren(der, readOnly(der, tagged, tags.sequence))) {
     const { oid, critical, value } = readExtension(der, extension);
     // RFC 5280 §4.2: at most one of each. Of two, one parser takes the first, another the last or none.
-    if (seen.includes(oid)) throw new DerError(`an extension for the second time at ${extension.start}`);
-    seen.push(oid);
+    if (seen.has(oid)) throw new DerError(`an extension for the second time at ${extension.start}`);
+    seen.add(oid);
     if (critical && !knownExtensions.has(oid)) unknownCritical.push(oid);
     readValue(der, oid, value, facts);
   }

@@ -103,6 +103,23 @@ describe('fresh pins', () => {
     expect(resolver.prepare(target)).to.equal(undefined);
   });
 
+  it('keep nobody waiting while the event loop is busy: up to a second late is no suspension', async () => {
+    const { resolver, provider, clock } = await startResolver(document);
+    await clock.advance(59_999);
+    clock.freeze(900);
+    expect(resolver.prepare(target)).to.equal(undefined);
+    expect(provider.reads).to.equal(1);
+    provider.hang();
+    await clock.advance(1);
+    expect(provider.reads).to.equal(2);
+    // The time-out of that read is due and has not come: its flight goes on to fail as any other, and is counted.
+    clock.freeze(3_900);
+    expect(resolver.prepare(target)).to.equal(undefined);
+    expect(provider.requests[1]?.signal.aborted).to.equal(false);
+    await clock.advance(3_000);
+    expect(resolver.status()).to.have.nested.property('lastError.code', 'ERR_PROVIDER_TIMEOUT');
+  });
+
   it('are as old as the question, not as the answer', async () => {
     const { resolver, provider, clock } = await startResolver(document);
     let reply: (result: PinReadResult) => void = () => undefined;

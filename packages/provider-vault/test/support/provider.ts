@@ -2,12 +2,20 @@ import type { PinProvider, PinReadResult } from '@pinvault/core';
 import type { DevVault } from '@pinvault/testing';
 import { createVaultProvider, type VaultProviderOptions } from '#src/index.js';
 
-/** Options that take nothing from the environment of the test run. */
+/** Options that take nothing from the environment of the test run, and ask the vault once, for nothing but the secret. */
 export function optionsFor(
   vault: Pick<DevVault, 'address' | 'token'>,
   options: Partial<VaultProviderOptions> = {},
 ): VaultProviderOptions {
-  return { address: vault.address, token: vault.token, path: 'secret/tls-pins', env: {}, ...options };
+  return {
+    address: vault.address,
+    token: vault.token,
+    path: 'secret/tls-pins',
+    kvVersion: 2,
+    env: {},
+    maxRetries: 0,
+    ...options,
+  };
 }
 
 /** One read, with a provider that is closed afterwards. */

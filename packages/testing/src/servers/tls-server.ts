@@ -28,6 +28,10 @@ export interface TlsServerOptions {
   readonly ciphers?: string;
   /** Asks for a client certificate and refuses clients without one that `ca` has issued. @defaultValue `false` */
   readonly requestCert?: boolean;
+  /** 48 bytes; servers that share them resume each other's sessions, as in a fleet. @defaultValue its own */
+  readonly ticketKeys?: Buffer;
+  /** Port to listen on. @defaultValue a free one */
+  readonly port?: number;
   /** Issuers of acceptable client certificates. @defaultValue Node's */
   readonly ca?: readonly TestCertificate[];
 }
@@ -59,7 +63,7 @@ export class TestTlsServer {
   static async start(options: TlsServerOptions): Promise<TestTlsServer> {
     const host = options.host ?? '127.0.0.1';
     const parts = createParts(options);
-    return new TestTlsServer(parts, host, await listen(parts.listener, 0, host));
+    return new TestTlsServer(parts, host, await listen(parts.listener, options.port ?? 0, host));
   }
 
   /** TCP connections accepted. */
@@ -145,7 +149,7 @@ function createParts(options: TlsServerOptions): ServerParts {
     secured: new Set(),
   };
   // Without fixed ticket keys setSecureContext() would end every session, and with it the test of resumption.
-  const ticketKeys = randomBytes(48);
+  const ticketKeys = options.ticketKeys ?? randomBytes(48);
   const credentials = (chain: readonly TestCertificate[]): TlsOptions => {
     const leaf = chain[0];
     if (leaf === undefined) throw new TypeError('"chain" must hold at least the leaf');

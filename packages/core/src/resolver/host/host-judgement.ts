@@ -79,6 +79,10 @@ export class HostJudgement {
     return this.#under(evidence.host, pins?.snapshot).judge(evidence);
   }
 
+  validUntil(evidence: Evidence): number {
+    return this.#ready.peek(evidence.host)?.judgement.validUntil(evidence) ?? 0;
+  }
+
   #under(host: string, snapshot: Snapshot | undefined): Judgement {
     // Names of an attacker's choice take no room.
     if (snapshot === undefined) return this.#judgementOf(host, this.#nothing);

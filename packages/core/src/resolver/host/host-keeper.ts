@@ -9,7 +9,7 @@ import { elapsedMs, type Moment, momentOf } from '../moment.js';
 import type { StoreContext } from '../pin-store.js';
 import { unusableAnswer } from '../read-document.js';
 import { RequiredHosts } from '../required-hosts.js';
-import { describeSource, snapshotOf } from '../snapshot.js';
+import { describeSource, type Notes, snapshotOf } from '../snapshot.js';
 import { HostHealth } from './host-health.js';
 import { HostNews } from './host-news.js';
 import { HostPins } from './host-pins.js';
@@ -292,14 +292,18 @@ export class HostKeeper {
   #adopt(
     host: string,
     current: HostPins | undefined,
-    { document, revision }: { readonly document: PinDocument; readonly revision: string },
+    {
+      document,
+      revision,
+      notes,
+    }: { readonly document: PinDocument; readonly revision: string; readonly notes: Notes | undefined },
     askedAt: Moment,
   ): HostPins {
     const { settings } = this.#context;
     const { provider, clock, refreshIntervalMs, readTimeoutMs, maxStaleMs } = settings;
     const previous = current?.snapshot;
     const fetchedAt = previous?.revision === revision ? previous.fetchedAt : clock.now();
-    const snapshot = snapshotOf(document, revision, { source: 'provider', provider, fetchedAt, host });
+    const snapshot = snapshotOf(document, revision, { source: 'provider', provider, fetchedAt, host, notes });
     const staleAfterMs = 2 * refreshIntervalMs + readTimeoutMs;
     const pins =
       current ??

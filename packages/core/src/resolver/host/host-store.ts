@@ -89,6 +89,10 @@ class HostStore implements PinStore {
     return this.#judgement.judge(evidence);
   }
 
+  validUntil(evidence: Evidence): number {
+    return this.#judgement.validUntil(evidence);
+  }
+
   evidenceOf(refusal: Error): Evidence | undefined {
     return this.#judgement.evidenceOf(refusal);
   }

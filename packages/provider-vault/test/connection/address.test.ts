@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { isLoopback, parseAddress } from '#src/address.js';
+import { parseAddress, parseNode } from '#src/connection/address.js';
 
 describe('parseAddress', () => {
   it('reads scheme, host, port and a folder in front of the API', () => {
@@ -43,30 +43,21 @@ describe('parseAddress', () => {
   });
 });
 
-describe('isLoopback', () => {
-  it('knows this machine', () => {
-    for (const host of ['127.0.0.1', '127.9.9.9', '::1', '[::1]', 'localhost'])
-      expect(isLoopback(host), host).to.equal(true);
+describe('parseNode', () => {
+  it('reads what parseAddress does, and names it by host and port', () => {
+    const node = parseNode('https://vault.example.com:8200');
+    expect(node).to.have.property('host', 'vault.example.com:8200');
+    expect(node).not.to.have.property('socketPath');
+    expect(parseNode('ftp://vault.example.com')).to.have.property('problem');
   });
 
-  it('takes nothing else for it', () => {
-    for (const host of [
-      '128.0.0.1',
-      '127.0.0.1.example.com',
-      '127.example.com',
-      'localhost.example.com',
-      'notlocalhost',
-      'vault.localhost',
-      '0.0.0.0',
-      '[::]',
-      '[::ffff:7f00:1]',
-      '',
-    ])
-      expect(isLoopback(host), host).to.equal(false);
+  it('reads a socket of this machine', () => {
+    const node = parseNode('unix:///run/vault agent.sock');
+    expect(node).to.include({ socketPath: '/run/vault agent.sock', host: 'unix:/run/vault agent.sock' });
   });
 
-  it('sees through other spellings of an address, which the URL parser undoes', () => {
-    for (const host of ['2130706433', '0x7f.1', '127.1'])
-      expect(isLoopback(new URL(`http://${host}/`).hostname), host).to.equal(true);
+  it('refuses a socket without a path of its own', () => {
+    for (const text of ['unix://', 'unix://run/vault.sock'])
+      expect(parseNode(text)).to.have.property('problem').that.contains('socket');
   });
 });

@@ -1,0 +1,52 @@
+import { isIP } from 'node:net';
+import { invalidOption } from '@pinvault/core';
+import type { TlsOptionsSource } from './tls-options-source.js';
+
+/** The part of mqtt's options that concerns TLS. */
+export interface MqttOptions {
+  readonly ca?: unknown;
+  readonly cert?: unknown;
+  readonly key?: unknown;
+  readonly wsOptions?: object | undefined;
+}
+
+const defaultPorts: Readonly<Record<string, number>> = { 'mqtts:': 8883, 'wss:': 443 };
+const unsafe = ['rejectUnauthorized', 'checkServerIdentity', 'agent'] as const;
+
+/**
+ * Options for `mqtt.connect(url, …)` that pin the connection, with the TLS options where mqtt looks for them: at the top
+ * for `mqtts:`, in `wsOptions` for `wss:`, where those at the top are ignored in silence.
+ *
+ * @throws TypeError (`ERR_INVALID_OPTION`) for a URL without TLS, and for options that would take the pins' place
+ *
+ * @example
+ * mqtt.connect('wss://broker.example.com/mqtt', pinnedMqttOptions(pins, 'wss://broker.example.com/mqtt'));
+ */
+export function pinnedMqttOptions<Options extends MqttOptions>(
+  pins: TlsOptionsSource,
+  url: string | URL,
+  options: Options = {} as Options,
+): Options {
+  const { protocol, hostname, port } = new URL(url);
+  const defaultPort = defaultPorts[protocol];
+  if (defaultPort === undefined)
+    throw invalidOption('url', 'is neither mqtts: nor wss:, and has no pins to check');
+  for (const place of [options, options.wsOptions ?? {}]) {
+    for (const name of unsafe) {
+      if ((place as Record<string, unknown>)[name] !== undefined)
+        throw invalidOption(name, 'belongs to the pins, or could take their place');
+    }
+  }
+  const host = hostname.replace(/^\[(.*)\]$/u, '$1');
+  const { ca, cert, key } = options;
+  const tls = {
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+    ...(isIP(host) === 0 && { servername: host }),
+    ...pins.tlsOptions({ host, port: port === '' ? defaultPort : Number(port) }),
+  };
+  return protocol === 'mqtts:'
+    ? { ...options, ...tls }
+    : { ...options, wsOptions: { ...options.wsOptions, ...tls } };
+}

@@ -1,0 +1,188 @@
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { connect as connectTls, type SecureContextOptions, type TLSSocket } from 'node:tls';
+import { invalidOption, PinMismatchError } from '@pinvault/core';
+import {
+  endsHandshake,
+  isGreeting,
+  offersTls,
+  PacketReader,
+  renumber,
+  splitAnswer,
+} from './mysql-handshake.js';
+import type { TlsOptionsSource } from './tls-options-source.js';
+
+/** Where the server is, and what its TLS needs besides the pins. */
+export interface PinnedMysqlOptions extends Pick<
+  SecureContextOptions,
+  'ca' | 'cert' | 'key' | 'minVersion' | 'maxVersion' | 'ciphers'
+> {
+  readonly host: string;
+  /** @defaultValue 3306 */
+  readonly port?: number;
+}
+
+/**
+ * The `stream` of mysql2, for connections and pools: it asks the server for TLS, judges the handshake, and only then lets
+ * the driver's login pass. mysql2 itself ignores `ssl.checkServerIdentity` in silence, and resumes sessions of its own.
+ *
+ * **Security:** leave `ssl` of the driver unset, since the stream is encrypted already. A server that offers no TLS is
+ * refused before it has seen the user's name. No session is resumed. Covers new connections: those in a pool end by
+ * `idleTimeout`, `maxIdle`.
+ *
+ * @throws TypeError (`ERR_INVALID_OPTION`) where no host is named
+ *
+ * @example
+ * mysql.createPool({ user, password, database, stream: pinnedMysqlStream(pins, { host: 'db.example.com' }) });
+ */
+export function pinnedMysqlStream(
+  pins: TlsOptionsSource,
+  options: PinnedMysqlOptions,
+): (driver?: object) => Duplex {
+  const { host, port = 3306 } = options;
+  if (typeof host !== 'string' || host === '')
+    throw invalidOption('host', 'is not named: the pins of a connection are those of its host');
+  // refuses a port that is none now, and not with the first connection
+  pins.tlsOptions({ host, port });
+  return (driver) => {
+    const { config } = (driver ?? {}) as { config?: { ssl?: unknown } };
+    if (config?.ssl !== undefined && config.ssl !== false && config.ssl !== null)
+      throw invalidOption('ssl', 'would encrypt a second time, without pins: leave it out');
+    return new MysqlStream(pins, { ...options, port });
+  };
+}
+
+class MysqlStream extends Duplex {
+  readonly #pins: TlsOptionsSource;
+  readonly #options: PinnedMysqlOptions & { readonly port: number };
+  readonly #socket: Socket;
+  readonly #fromServer = new PacketReader();
+  readonly #fromDriver = new PacketReader();
+  #secured: TLSSocket | undefined;
+  /** The driver's login, held back until the handshake is judged. */
+  #isLoggedIn = false;
+
+  constructor(pins: TlsOptionsSource, options: PinnedMysqlOptions & { readonly port: number }) {
+    super();
+    this.#pins = pins;
+    this.#options = options;
+    this.#socket = connectTcp(options.port, options.host);
+    this.#socket.setNoDelay(true).setKeepAlive(true);
+    this.#socket.once('connect', () => this.emit('connect'));
+    this.#follow(this.#socket, (chunk) => this.#greeted(chunk));
+  }
+
+  /** As of a socket. */
+  ref(): this {
+    this.#socket.ref();
+    return this;
+  }
+
+  /** As of a socket. */
+  unref(): this {
+    this.#socket.unref();
+    return this;
+  }
+
+  override _read(): void {
+    (this.#secured ?? this.#socket).resume();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    if (this.#isLoggedIn) {
+      this.#write(chunk, done);
+      return;
+    }
+    try {
+      this.#fromDriver.push(chunk);
+      for (let packet = this.#fromDriver.take(); packet !== undefined; packet = this.#fromDriver.take())
+        this.#login(packet);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  }
+
+  override _final(done: () => void): void {
+    (this.#secured ?? this.#socket).end();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#secured?.destroy();
+    this.#socket.destroy();
+    done(error);
+  }
+
+  #follow(socket: Socket, take: (chunk: Buffer) => void): void {
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        take(chunk);
+      } catch (error) {
+        this.destroy(error as Error);
+      }
+    });
+    socket.once('error', (error) => this.destroy(error));
+    socket.once('end', () => this.push(null));
+    socket.once('close', () => this.destroy());
+  }
+
+  #greeted(chunk: Buffer): void {
+    this.#fromServer.push(chunk);
+    const greeting = this.#fromServer.take();
+    if (greeting === undefined) return;
+    if (isGreeting(greeting) && !offersTls(greeting)) {
+      const { host } = this.#options;
+      throw new PinMismatchError('ERR_PIN_MISMATCH', `${host}: the server offers no TLS, and shows no key`, {
+        host,
+      });
+    }
+    // Whatever else was said in the clear is not to be taken for what is said under TLS (CVE-2021-44532's kind).
+    if (this.#fromServer.rest().length > 0)
+      throw invalidOption('stream', 'talks to a server that speaks before its turn');
+    this.push(greeting);
+  }
+
+  /** The packets of the driver until the server has ended the login. */
+  #login(packet: Buffer): void {
+    if (this.#secured !== undefined) {
+      this.#secured.write(renumber(packet, 1));
+      return;
+    }
+    const { request, answer } = splitAnswer(packet);
+    this.#socket.removeAllListeners('data');
+    this.#socket.write(request);
+    const { host, port, ...context } = this.#options;
+    const secured = connectTls({
+      ...context,
+      socket: this.#socket,
+      host,
+      ...(isIP(host) === 0 && { servername: host }),
+      ...this.#pins.tlsOptions({ host, port }),
+    });
+    this.#secured = secured;
+    this.#follow(secured, (chunk) => this.#answered(chunk));
+    // Node sends what is written only when its check has passed.
+    secured.write(answer);
+  }
+
+  #answered(chunk: Buffer): void {
+    if (this.#isLoggedIn) {
+      if (!this.push(chunk)) this.#secured?.pause();
+      return;
+    }
+    this.#fromServer.push(chunk);
+    for (let packet = this.#fromServer.take(); packet !== undefined; packet = this.#fromServer.take()) {
+      this.push(renumber(packet, -1));
+      if (!endsHandshake(packet)) continue;
+      this.#isLoggedIn = true;
+      const rest = this.#fromServer.rest();
+      if (rest.length > 0) this.push(rest);
+      return;
+    }
+  }
+
+  #write(chunk: Buffer, done: (error?: Error | null) => void): void {
+    this.#secured?.write(chunk, done);
+  }
+}

@@ -1,0 +1,118 @@
+import { expect } from 'chai';
+import { createStaticProvider, PinResolver } from '@pinvault/core';
+import { pinnedMqttOptions, pinnedMysqlStream, pinnedPgConfig } from '#src/index.js';
+
+const pin = `sha256/${Buffer.alloc(32, 1).toString('base64')}`;
+const invalid = { code: 'ERR_INVALID_OPTION' };
+
+describe('the guards of drivers', () => {
+  let pins: PinResolver;
+  before(async () => {
+    pins = await PinResolver.create(createStaticProvider({ '*': pin }), { warnings: false });
+  });
+  after(() => pins.close());
+
+  function expectInvalid(action: () => unknown): void {
+    expect(action).to.throw(TypeError).that.includes(invalid);
+  }
+
+  describe('pinnedPgConfig', () => {
+    const url = 'postgres://user:canary@db.example.test:6432/app';
+
+    it('pins the host of the connection string, and keeps the rest', () => {
+      const config = pinnedPgConfig(pins, { connectionString: url, max: 5, ssl: { ca: 'ca' } });
+      expect(config).to.include({ connectionString: url, max: 5 });
+      expect(config.ssl).to.include({ ca: 'ca', servername: 'db.example.test', rejectUnauthorized: true });
+      expect(config.ssl.checkServerIdentity).to.be.a('function');
+    });
+
+    for (const parameter of [
+      'sslmode=verify-full',
+      'sslmode=no-verify',
+      'ssl=true',
+      'sslrootcert=ca.pem',
+      'host=other',
+    ]) {
+      it(`refuses a connection string with ${parameter}`, () => {
+        expectInvalid(() =>
+          pinnedPgConfig(pins, { connectionString: `${url}?application_name=a&${parameter}` }),
+        );
+      });
+    }
+
+    it('tells no password where the connection string is no URL', () => {
+      expect(() => pinnedPgConfig(pins, { connectionString: 'user:canary@' }))
+        .to.throw(TypeError)
+        .that.satisfies((error: Error) => !error.message.includes('canary'));
+    });
+
+    it('refuses a configuration without a host, and a socket', () => {
+      expectInvalid(() => pinnedPgConfig(pins, {}));
+      expectInvalid(() => pinnedPgConfig(pins, { host: '/var/run/postgresql' }));
+      expectInvalid(() => pinnedPgConfig(pins, { connectionString: 'postgres://%2Fvar%2Frun/app' }));
+    });
+
+    it("refuses options in the pins' place", () => {
+      expectInvalid(() =>
+        pinnedPgConfig(pins, { host: 'a.test', ssl: { checkServerIdentity: () => undefined } }),
+      );
+    });
+
+    it('names no server for an IP address', () => {
+      expect(pinnedPgConfig(pins, { host: '127.0.0.1' }).ssl).not.to.have.property('servername');
+    });
+
+    it('refuses libpq', () => {
+      process.env['NODE_PG_FORCE_NATIVE'] = '1';
+      try {
+        expectInvalid(() => pinnedPgConfig(pins, { host: 'a.test' }));
+      } finally {
+        delete process.env['NODE_PG_FORCE_NATIVE'];
+      }
+    });
+  });
+
+  describe('pinnedMqttOptions', () => {
+    it('puts the pins at the top for mqtts:', () => {
+      const options = pinnedMqttOptions(pins, 'mqtts://a.test', { ca: 'ca' });
+      expect(options).to.include({ ca: 'ca', servername: 'a.test', rejectUnauthorized: true });
+    });
+
+    it('puts them into wsOptions for wss:, with what stood at the top', () => {
+      const options = pinnedMqttOptions(pins, 'wss://a.test/mqtt', { ca: 'ca', wsOptions: { headers: {} } });
+      expect(options.wsOptions).to.include({ ca: 'ca', servername: 'a.test', rejectUnauthorized: true });
+      expect(options.wsOptions).to.have.keys([
+        ...[
+          'headers',
+          'ca',
+          'servername',
+          'checkServerIdentity',
+          'rejectUnauthorized',
+          'session',
+          'ecdhCurve',
+        ],
+      ]);
+    });
+
+    it('refuses a URL without TLS', () => {
+      for (const url of ['mqtt://a.test', 'ws://a.test', 'tcp://a.test'])
+        expectInvalid(() => pinnedMqttOptions(pins, url));
+    });
+
+    it("refuses options in the pins' place", () => {
+      expectInvalid(() => pinnedMqttOptions(pins, 'wss://a.test', { wsOptions: { agent: {} } }));
+    });
+  });
+
+  describe('pinnedMysqlStream', () => {
+    it('refuses a missing host, and a port that is none', () => {
+      expectInvalid(() => pinnedMysqlStream(pins, { host: '' }));
+      expectInvalid(() => pinnedMysqlStream(pins, { host: 'a.test', port: 70_000 }));
+    });
+
+    it('refuses a driver that is to encrypt a second time', () => {
+      const stream = pinnedMysqlStream(pins, { host: 'a.test' });
+      expectInvalid(() => stream({ config: { ssl: {} } }));
+    });
+  });
+});

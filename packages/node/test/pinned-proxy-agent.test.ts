@@ -1,0 +1,243 @@
+import { once } from 'node:events';
+import https from 'node:https';
+import type { ServerResponse } from 'node:http';
+import { expect } from 'chai';
+import { createStaticProvider, PinResolver } from '@pinvault/core';
+import { loopbackLookup } from '@pinvault/testing';
+import { PinnedProxyAgent, type PinnedProxyAgentOptions, proveLive } from '#src/index.js';
+import { ConnectProxy } from './support/connect-proxy.js';
+import { codeOf, host, PinnedService, request } from './support/pinned-service.js';
+
+describe('PinnedProxyAgent', () => {
+  let service: PinnedService;
+  let proxy: ConnectProxy;
+  const agents: PinnedProxyAgent[] = [];
+
+  beforeEach(async () => {
+    service = await PinnedService.start();
+    proxy = await ConnectProxy.start();
+  });
+
+  afterEach(async () => {
+    for (const agent of agents.splice(0)) agent.destroy();
+    await service.close();
+    await proxy.close();
+  });
+
+  function agentWith(options: Partial<PinnedProxyAgentOptions> = {}): PinnedProxyAgent {
+    const agent = new PinnedProxyAgent(service.pins, {
+      proxy: proxy.url,
+      ca: service.root.pem,
+      ...options,
+    });
+    agents.push(agent);
+    return agent;
+  }
+
+  const ok = { status: 200, text: 'ok' };
+
+  it('reaches the target through one tunnel, which stays warm, and pins it', async () => {
+    const agent = agentWith();
+    expect(await service.get({ agent })).to.deep.equal(ok);
+    expect(await service.get({ agent })).to.deep.equal(ok);
+    expect(proxy.asked).to.deep.equal([`${host}:${service.server.port}`]);
+    await service.rotate({ [host]: service.newLeaf.pin });
+    const bytes = service.server.applicationBytes;
+    expect(Object.keys(agent.freeSockets)).to.deep.equal([]);
+    expect(codeOf(await service.get({ agent }))).to.equal('ERR_PIN_MISMATCH');
+    expect(proxy.asked).to.have.length(2);
+    expect(service.server.applicationBytes).to.equal(bytes);
+  });
+
+  it('digs once more where a refresh cures the mismatch', async () => {
+    const agent = agentWith();
+    service.server.use([service.newLeaf]);
+    service.provider.update({ [host]: service.newLeaf.pin });
+    expect(await service.get({ agent })).to.deep.equal(ok);
+    expect([proxy.asked.length, service.server.requests]).to.deep.equal([2, 1]);
+  });
+
+  it('resumes a session inside a tunnel while the pins accept its evidence', async () => {
+    const agent = agentWith({ keepAlive: false });
+    await service.get({ agent });
+    await service.get({ agent });
+    expect([proxy.asked.length, service.server.resumed]).to.deep.equal([2, 1]);
+    await service.rotate({ [host]: service.newLeaf.pin });
+    expect(codeOf(await service.get({ agent }))).to.equal('ERR_PIN_MISMATCH');
+    expect(service.server.resumed).to.equal(1);
+  });
+
+  it('lets a response finish when the pin goes, and then ends the tunnel', async () => {
+    await service.close();
+    const held: ServerResponse[] = [];
+    service = await PinnedService.start({
+      server: { respond: (_request, response) => void held.push(response) },
+    });
+    const agent = agentWith();
+    const answer = service.get({ agent });
+    while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await service.rotate({ [host]: service.newLeaf.pin });
+    held[0]?.end('late');
+    expect(await answer).to.deep.equal({ status: 200, text: 'late' });
+    expect(Object.keys(agent.freeSockets)).to.deep.equal([]);
+  });
+
+  it('counts a tunnel from the first: maxSockets holds', async () => {
+    const agent = agentWith({ maxSockets: 1 });
+    const answers = await Promise.all(Array.from({ length: 5 }, () => service.get({ agent })));
+    expect(answers).to.deep.equal(Array.from({ length: 5 }, () => ok));
+    expect(proxy.asked).to.have.length(1);
+  });
+
+  it('ends each request with the answer of a proxy that refuses, queued ones too, and without the password', async () => {
+    proxy.answer = (_request, client) => client.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+    const secret = 'hunter2';
+    const agent = agentWith({ maxSockets: 1, proxy: proxy.url.replace('//', `//joe:${secret}@`) });
+    const answers = await Promise.all(Array.from({ length: 3 }, () => service.get({ agent })));
+    expect(answers.map(codeOf)).to.deep.equal(Array(3).fill('ERR_PROXY_TUNNEL'));
+    expect(proxy.authorizations[0]).to.equal(`Basic ${Buffer.from(`joe:${secret}`).toString('base64')}`);
+    expect(
+      JSON.stringify(answers.map((answer) => String('error' in answer && answer.error.stack))),
+    ).not.to.contain(secret);
+    expect(service.server.connections).to.equal(0);
+    proxy.answer = (_request, _client, dig) => dig();
+    expect(await service.get({ agent })).to.deep.equal(ok);
+  });
+
+  it('refuses a proxy that speaks in the place of the target', async () => {
+    proxy.answer = (_request, client) => void client.write('HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n');
+    expect(codeOf(await service.get({ agent: agentWith() }))).to.equal('ERR_PROXY_TUNNEL');
+  });
+
+  it('gives up on a proxy that says nothing', async () => {
+    proxy.answer = () => undefined;
+    expect(codeOf(await service.get({ agent: agentWith({ tunnelTimeoutMs: 20 }) }))).to.equal(
+      'ERR_PROXY_TUNNEL',
+    );
+  });
+
+  it('ends a request that is destroyed while its tunnel is dug, and goes on with the next', async () => {
+    proxy.answer = () => undefined;
+    const agent = agentWith({ maxSockets: 1 });
+    const sent = https.get({ host, port: service.server.port, agent });
+    const failed = once(sent, 'error');
+    while (proxy.asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    proxy.answer = (_request, _client, dig) => dig();
+    const next = service.get({ agent });
+    sent.destroy(new Error('changed my mind'));
+    const [error] = (await failed) as [Error];
+    expect(error.message).to.equal('changed my mind');
+    expect(await next).to.deep.equal(ok);
+  });
+
+  it('ends with the agent while a tunnel is dug', async () => {
+    proxy.answer = () => undefined;
+    const agent = agentWith();
+    const answer = service.get({ agent });
+    while (proxy.asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    agent.destroy();
+    expect(await answer).to.have.property('error');
+  });
+
+  it('dials without a proxy where the function names none', async () => {
+    const asked: unknown[] = [];
+    const agent = agentWith({
+      lookup: loopbackLookup,
+      proxy: (target) => {
+        asked.push(target);
+        return undefined;
+      },
+    });
+    expect(await service.get({ agent })).to.deep.equal(ok);
+    expect(asked).to.deep.equal([{ host, port: service.server.port }]);
+    expect(proxy.asked).to.deep.equal([]);
+    await service.rotate({ [host]: service.newLeaf.pin });
+    expect(codeOf(await service.get({ agent }))).to.equal('ERR_PIN_MISMATCH');
+  });
+
+  it('fails a request whose proxy is none', async () => {
+    const agent = agentWith({ proxy: () => 'socks5://127.0.0.1:1080' });
+    expect(codeOf(await service.get({ agent }))).to.equal('ERR_INVALID_OPTION');
+    expect(service.server.connections).to.equal(0);
+  });
+
+  it('is proven live, through the proxy', async () => {
+    const url = `https://${host}:${service.server.port}/`;
+    expect(await proveLive(service.pins, agentWith(), url)).to.include({ refusedReused: true });
+    expect(service.server.requests).to.equal(2);
+  });
+
+  it('refuses what would leave the target unpinned, or says nothing', () => {
+    for (const options of [
+      { proxy: 'proxy.example.com:3128' },
+      { proxy: 'socks5://127.0.0.1' },
+      { proxy: undefined },
+      { checkServerIdentity: () => undefined },
+      { rejectUnauthorized: false },
+      { proxyTls: { rejectUnauthorized: false } },
+      { proxyTls: { checkServerIdentity: () => undefined } },
+      { proxyPins: service.pins },
+      { proxyEnv: { HTTPS_PROXY: proxy.url } },
+      { tunnelTimeoutMs: 0 },
+    ])
+      expect(() => agentWith(options as object), JSON.stringify(options))
+        .to.throw(TypeError)
+        .with.property('code', 'ERR_INVALID_OPTION');
+  });
+
+  describe('with a proxy that speaks TLS', () => {
+    const address = '127.0.0.1';
+
+    async function startTlsProxy(): Promise<{ readonly tlsProxy: ConnectProxy; readonly pin: string }> {
+      const leaf = await service.root.issue({ subject: 'proxy', hosts: [address] });
+      return { tlsProxy: await ConnectProxy.start(leaf), pin: leaf.pin };
+    }
+
+    it('verifies it, and pins the target inside', async () => {
+      const { tlsProxy } = await startTlsProxy();
+      try {
+        const agent = agentWith({ proxy: tlsProxy.url, proxyTls: { ca: service.root.pem } });
+        expect(await service.get({ agent })).to.deep.equal(ok);
+        await service.rotate({ [host]: service.newLeaf.pin });
+        expect(codeOf(await service.get({ agent }))).to.equal('ERR_PIN_MISMATCH');
+        const strict = agentWith({ proxy: tlsProxy.url });
+        expect(codeOf(await service.get({ agent: strict }))).to.match(/VERIFY|SELF_SIGNED|LOCAL_ISSUER/);
+      } finally {
+        await tlsProxy.close();
+      }
+    });
+
+    it('is pinned on its own account: no CONNECT reaches one that does not match', async () => {
+      const { tlsProxy, pin } = await startTlsProxy();
+      const provider = createStaticProvider({ [address]: pin });
+      const proxyPins = await PinResolver.create(provider, { warnings: false });
+      try {
+        const agent = agentWith({ proxy: tlsProxy.url, proxyTls: { ca: service.root.pem }, proxyPins });
+        expect(await service.get({ agent })).to.deep.equal(ok);
+        provider.update({ [address]: service.newLeaf.pin });
+        await proxyPins.refresh();
+        // A new tunnel is wanted while the first one drains.
+        expect(
+          codeOf(
+            await service.get({
+              agent: agentWith({ proxy: tlsProxy.url, proxyTls: { ca: service.root.pem }, proxyPins }),
+            }),
+          ),
+        ).to.equal('ERR_PIN_MISMATCH');
+        expect(tlsProxy.asked).to.have.length(1);
+      } finally {
+        await proxyPins.close();
+        await tlsProxy.close();
+      }
+    });
+  });
+
+  it('serves a request without keep-alive, and one with a body', async () => {
+    const agent = agentWith({ keepAlive: false });
+    const answer = await request(
+      { host, port: service.server.port, agent, method: 'POST' },
+      'x'.repeat(100_000),
+    );
+    expect(answer).to.deep.equal(ok);
+  });
+});

@@ -1,0 +1,75 @@
+import { expect } from 'chai';
+import { createRootCa, type TestCertificate, type TestTlsServer } from '@pinvault/testing';
+import type { SrvLookup } from '#src/connection/cluster.js';
+import { readVaultSettings } from '#src/options.js';
+import { VaultTransport } from '#src/transport.js';
+import { startTlsVault } from '../support/tls-vault.js';
+
+// The look-up is a function of the test: no DNS server on loopback is asked by Node's resolver without being configured.
+describe('a vault that SRV records name', () => {
+  let root: TestCertificate;
+  let leaf: TestCertificate;
+  let vault: TestTlsServer;
+
+  before(async () => {
+    root = await createRootCa();
+    leaf = await root.issue({ hosts: ['vault.test'] });
+  });
+
+  beforeEach(async () => {
+    vault = await startTlsVault(leaf);
+  });
+
+  afterEach(async () => {
+    await vault.close();
+  });
+
+  async function statusOf(address: string, lookup: SrvLookup, options: object = {}): Promise<number> {
+    const settings = readVaultSettings({
+      path: 'secret/tls-pins',
+      token: 't',
+      env: { VAULT_SRV_LOOKUP: 'true' },
+      ca: root.pem,
+      address,
+      maxRetries: 0,
+      ...options,
+    });
+    const transport = new VaultTransport(settings, { lookup });
+    try {
+      const url = new URL('/v1/secret/data/tls-pins', settings.address);
+      return (await transport.get(url, {}, new AbortController().signal)).statusCode;
+    } finally {
+      await transport.close();
+    }
+  }
+
+  it('is read there, under the name of the address, by priority', async () => {
+    const asked: string[] = [];
+    const lookup: SrvLookup = async (name) => {
+      asked.push(name);
+      return [
+        { name: '127.0.0.1', port: 1, priority: 20 },
+        { name: '127.0.0.1', port: vault.port, priority: 10 },
+      ];
+    };
+    expect(await statusOf('https://vault.test', lookup)).to.equal(200);
+    expect(await statusOf('https://vault.test', lookup, { pins: leaf.pin })).to.equal(200);
+    expect(asked).to.deep.equal(['_http._tcp.vault.test', '_http._tcp.vault.test']);
+  });
+
+  it('is read from the next record where one is down', async () => {
+    const lookup: SrvLookup = async () => [
+      { name: '127.0.0.1', port: 1, priority: 1 },
+      { name: '127.0.0.1', port: vault.port, priority: 2 },
+    ];
+    expect(await statusOf('https://vault.test', lookup)).to.equal(200);
+  });
+
+  it('is not looked up where the address has a port, and is dialled as it is where nothing is found', async () => {
+    const named = { servername: 'vault.test' };
+    const failing: SrvLookup = async () => Promise.reject(new Error('no such record'));
+    const nothing: SrvLookup = async () => [];
+    for (const lookup of [failing, nothing])
+      expect(await statusOf(vault.origin, lookup, named)).to.equal(200);
+  });
+});

@@ -1,0 +1,120 @@
+import { Client, type Dispatcher } from 'undici';
+import { endIdle, type Slot } from './connection.js';
+import { endUnbegun, guardStart } from './guarded-handler.js';
+import type { PinnedConnections, Tunnel } from './pinned-connections.js';
+
+/** What the clients of one dispatcher share. */
+export interface ClientContext {
+  readonly connections: PinnedConnections;
+  /** Whether undici offers HTTP/2 unless it is told otherwise. */
+  readonly offersH2: boolean;
+  /** Brings a request on its way once more, from the beginning. */
+  again(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void;
+}
+
+/**
+ * One connection of a pool, as undici has it, and its pins: judged whenever a request is about to use it. A request
+ * finds a connection that still matches, waits for a new handshake, or goes to another connection.
+ */
+export class PinnedClient extends Client {
+  readonly #context: ClientContext;
+  readonly #origin: URL;
+  readonly #slot: Slot;
+  readonly #pipelines: boolean;
+  readonly #mayMultiplex: boolean;
+  // A pool was told that this client takes no more requests until its 'drain'.
+  #isRefusing = false;
+
+  constructor(
+    origin: string | URL,
+    options: Client.Options,
+    tunnel: Tunnel | undefined,
+    context: ClientContext,
+  ) {
+    const slot: Slot = { connection: undefined, isIdle: () => true };
+    super(origin, {
+      ...options,
+      connect: (request, callback) =>
+        context.connections.open(slot, request, tunnel, (...result) => callback(...result)),
+    });
+    slot.isIdle = () => this.stats.running === 0;
+    this.#context = context;
+    this.#origin = new URL(origin);
+    this.#slot = slot;
+    const isSecure = this.#origin.protocol === 'https:';
+    this.#pipelines = isSecure && (options.pipelining ?? 1) > 1;
+    this.#mayMultiplex = isSecure && (this.#pipelines || (options.allowH2 ?? context.offersH2));
+    this.on('drain', () => this.#endIfDrained());
+    this.on('disconnect', () => this.#onDisconnect());
+  }
+
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const refusal = this.#whyInsecure();
+    if (refusal !== undefined) {
+      endUnbegun(handler, refusal);
+      return true;
+    }
+    const { connection } = this.#slot;
+    if (
+      connection?.socket?.destroyed === false &&
+      this.#context.connections.whyStale(connection) !== undefined
+    ) {
+      if (!this.#slot.isIdle()) return this.#sendElsewhere(options, handler);
+      // The request waits in this client until a new connection has been judged.
+      endIdle(connection);
+    }
+    return super.dispatch(options, this.#mayWait() ? this.#guarded(options, handler) : handler);
+  }
+
+  /** For one that has waited in the pool. */
+  #whyInsecure(): Error | undefined {
+    const { protocol, hostname, port } = this.#origin;
+    return protocol === 'https:'
+      ? undefined
+      : this.#context.connections.whyInsecure(hostname, Number(port || 80));
+  }
+
+  /** Whether requests can wait in the client itself, behind others on the same connection. */
+  #mayWait(): boolean {
+    if (!this.#mayMultiplex || this.#pipelines) return this.#pipelines;
+    const socket = this.#slot.connection?.socket;
+    return socket === undefined || (socket as { alpnProtocol?: unknown }).alpnProtocol === 'h2';
+  }
+
+  /** The last look, right before the request's first byte: for one that has waited behind others. */
+  #guarded(
+    options: Dispatcher.DispatchOptions,
+    handler: Dispatcher.DispatchHandler,
+  ): Dispatcher.DispatchHandler {
+    return guardStart(handler, {
+      mayStart: () => {
+        const { connection } = this.#slot;
+        return connection !== undefined && this.#context.connections.whyStale(connection) === undefined;
+      },
+      onRefused: () => queueMicrotask(() => this.#context.again(options, handler)),
+      onEnd: () => setImmediate(() => this.#endIfDrained()),
+    });
+  }
+
+  /** To another connection of the pool, which asks this one no more until 'drain'. */
+  #sendElsewhere(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): false {
+    this.#isRefusing = true;
+    queueMicrotask(() => this.#context.again(options, handler));
+    return false;
+  }
+
+  /** The last response on a connection that no longer matches has ended. */
+  #endIfDrained(): void {
+    const { connection } = this.#slot;
+    if (connection?.drainTimer !== undefined && this.#slot.isIdle()) endIdle(connection);
+  }
+
+  #onDisconnect(): void {
+    // Also after an upgrade: the socket lives on, and is not the client's any more.
+    this.#slot.connection = undefined;
+    if (!this.#isRefusing) return;
+    this.#isRefusing = false;
+    // As undici's own: with the targets, which its types leave out.
+    queueMicrotask(() => this.emit('drain' as 'connect', this.#origin, [this]));
+  }
+}

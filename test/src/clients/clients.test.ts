@@ -1,0 +1,103 @@
+import { expect } from 'chai';
+import { pinErrorCode } from 'pinvault';
+import type { Client } from './client.js';
+import { drivers } from './drivers.js';
+import { httpClients } from './http-clients.js';
+import { record } from './results.js';
+import { ConnectProxy, Scene, Servers, whyNoServer } from './scene.js';
+
+const servers = new Servers();
+const missing = new Map<string, string | undefined>();
+
+describe('every client of a service', function () {
+  this.timeout(90_000);
+
+  let proxy: ConnectProxy;
+  before(async () => {
+    for (const { server } of [...httpClients, ...drivers]) missing.set(server, await whyNoServer(server));
+    proxy = await ConnectProxy.start();
+  });
+  after(async () => {
+    await servers.stop();
+    await proxy.close();
+  });
+
+  for (const client of [...httpClients, ...drivers]) {
+    describe(client.name, () => {
+      let scene: Scene;
+
+      beforeEach(async function open() {
+        const reason = missing.get(client.server);
+        if (reason !== undefined) {
+          if (process.env['PINVAULT_REQUIRE_REAL'] === '1') throw new Error(reason);
+          record(client.name, cellOf(this.currentTest?.title), 'no server', reason);
+          this.skip();
+        }
+        scene = await Scene.open(await servers.behind(client.server));
+      });
+      afterEach(async function close() {
+        if (this.currentTest?.isFailed() === true)
+          record(client.name, cellOf(this.currentTest.title), 'failed', this.currentTest.err?.message ?? '');
+        await scene.close();
+      });
+
+      it('pinned: the pinned key is talked to', async () => {
+        expect(await scene.ask(client)).to.equal(undefined);
+        expect(scene.front.applicationBytes).to.be.greaterThan(0);
+        record(client.name, 'pinned', 'works');
+      });
+
+      it('refused: another key gets not a byte', async () => {
+        await scene.pin(scene.next);
+        await expectRefused(scene, client);
+        expect(scene.front.connections).to.be.greaterThan(0);
+        expect(scene.front.applicationBytes).to.equal(0);
+        record(client.name, 'refused', 'works', '0 bytes');
+      });
+
+      it('rotated: the new key is talked to, and the one that was removed is not', async () => {
+        expect(await scene.ask(client)).to.equal(undefined);
+        await scene.pin(scene.leaf, scene.next);
+        scene.front.use(scene.next);
+        expect(await scene.ask(client)).to.equal(undefined);
+        await scene.pin(scene.leaf);
+        await expectRefused(scene, client);
+        record(client.name, 'rotated', 'works');
+      });
+
+      it('resumed: no session outlives the pins that it was earned under', async () => {
+        expect(await scene.ask(client)).to.equal(undefined);
+        expect(await scene.ask(client)).to.equal(undefined);
+        const { resumed } = scene.front;
+        await scene.pin(scene.next);
+        await expectRefused(scene, client);
+        expect(scene.front.resumed).to.equal(resumed);
+        record(client.name, 'resumed', 'works', resumed === 0 ? 'never resumes' : 'judged');
+      });
+
+      if (client.proxied === true) {
+        it('proxied: through a tunnel the target is pinned', async () => {
+          const { tunnels } = proxy;
+          expect(await scene.ask(client, proxy.url)).to.equal(undefined);
+          expect(proxy.tunnels).to.be.greaterThan(tunnels);
+          await scene.pin(scene.next);
+          await expectRefused(scene, client, proxy.url);
+          record(client.name, 'proxied', 'works');
+        });
+      } else {
+        record(client.name, 'proxied', 'no', client.proxied);
+      }
+    });
+  }
+});
+
+async function expectRefused(scene: Scene, client: Client, proxy?: string): Promise<void> {
+  await scene.front.settled();
+  const bytes = scene.front.applicationBytes;
+  const error = await scene.ask(client, proxy);
+  await scene.front.settled();
+  expect(pinErrorCode(error), String(error)).to.equal('ERR_PIN_MISMATCH');
+  expect(scene.front.applicationBytes).to.equal(bytes);
+}
+
+const cellOf = (title = ''): string => title.replace(/.*?(\w+): .*/u, '$1');

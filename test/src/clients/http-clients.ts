@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { createPinnedFetch, PinnedDispatcher } from '@pinvault/undici';
+import axios from 'axios';
+import got from 'got';
+import fetch from 'node-fetch';
+import { PinnedAgent, type PinResolver } from 'pinvault';
+import { request } from 'undici';
+import WebSocket from 'ws';
+import type { Client, Place } from './client.js';
+
+// 20 has no proxyEnv, and takes what it does not know in silence.
+const proxied =
+  Number(process.versions.node.split('.')[0]) >= 22 ? true : 'proxyEnv of the agent begins with Node 22.21';
+
+function agentFor(pins: PinResolver, { ca, proxy }: Place): PinnedAgent {
+  return new PinnedAgent(pins, { ca, ...(proxy !== undefined && { proxyEnv: { HTTPS_PROXY: proxy } }) });
+}
+
+const httpsClient = (
+  name: string,
+  ask: (url: string, agent: PinnedAgent) => Promise<void>,
+  server: Client['server'] = 'nginx',
+): Client => ({
+  name,
+  server,
+  proxied,
+  async ask(pins, place) {
+    const agent = agentFor(pins, place);
+    try {
+      await ask(`${place.host}:${String(place.port)}/`, agent);
+    } finally {
+      agent.destroy();
+    }
+  },
+});
+
+export const httpClients: readonly Client[] = [
+  {
+    name: 'fetch (built-in)',
+    server: 'nginx',
+    proxied: true,
+    async ask(pins, { host, port, ca, proxy }) {
+      const dispatcher = new PinnedDispatcher(pins, {
+        connect: { ca },
+        ...(proxy !== undefined && { proxy }),
+      });
+      try {
+        await (await createPinnedFetch(pins, { dispatcher })(`https://${host}:${String(port)}/`)).text();
+      } finally {
+        await dispatcher.close();
+      }
+    },
+  },
+  {
+    name: 'undici',
+    server: 'nginx',
+    proxied: true,
+    async ask(pins, { host, port, ca, proxy }) {
+      const dispatcher = new PinnedDispatcher(pins, {
+        connect: { ca },
+        ...(proxy !== undefined && { proxy }),
+      });
+      try {
+        await (await request(`https://${host}:${String(port)}/`, { dispatcher })).body.text();
+      } finally {
+        await dispatcher.close();
+      }
+    },
+  },
+  httpsClient('https + PinnedAgent', async (at, agent) => {
+    const [response] = (await once(https.get(`https://${at}`, { agent }), 'response')) as [IncomingMessage];
+    response.resume();
+    await once(response, 'end');
+  }),
+  httpsClient('axios', async (at, agent) => {
+    await axios.get(`https://${at}`, { httpsAgent: agent, proxy: false });
+  }),
+  httpsClient('got', async (at, agent) => {
+    await got(`https://${at}`, { agent: { https: agent }, retry: { limit: 0 } });
+  }),
+  httpsClient('node-fetch', async (at, agent) => {
+    await (await fetch(`https://${at}`, { agent })).text();
+  }),
+  httpsClient(
+    'ws',
+    async (at, agent) => {
+      const socket = new WebSocket(`wss://${at}`, { agent });
+      try {
+        await once(socket, 'open');
+        socket.send('hello');
+        await once(socket, 'message');
+      } finally {
+        socket.terminate();
+      }
+    },
+    'webSocket',
+  ),
+];

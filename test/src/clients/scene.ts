@@ -1,0 +1,152 @@
+import { createServer, type Server } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { once } from 'node:events';
+import {
+  createMemoryProvider,
+  createRootCa,
+  type MemoryProvider,
+  type TestCertificate,
+} from '@pinvault/testing';
+import { createPinResolver, type PinResolver } from 'pinvault';
+import type { Client, Place, ServerName } from './client.js';
+import { findProgram, type RealServer } from './servers/program.js';
+import { type RealServerName, realServers, whyMissing } from './servers/real-servers.js';
+import { kafkaAnswer, mongoAnswer, webSocketAnswer } from './servers/wire-true.js';
+import { type Behind, TlsFront } from './tls-front.js';
+
+const host = 'localhost';
+
+/** Why the tests of this server cannot run here; `undefined` where they can. */
+export async function whyNoServer(name: ServerName): Promise<string | undefined> {
+  return name in realServers ? whyMissing(name as RealServerName) : undefined;
+}
+
+/** One server behind its front, and pins for it. */
+export class Scene {
+  readonly front: TlsFront;
+  readonly #provider: MemoryProvider;
+  readonly pins: PinResolver;
+  readonly leaf: TestCertificate;
+  readonly next: TestCertificate;
+  readonly #root: TestCertificate;
+
+  private constructor(parts: {
+    root: TestCertificate;
+    leaf: TestCertificate;
+    next: TestCertificate;
+    front: TlsFront;
+    provider: MemoryProvider;
+    pins: PinResolver;
+  }) {
+    this.#root = parts.root;
+    this.leaf = parts.leaf;
+    this.next = parts.next;
+    this.front = parts.front;
+    this.#provider = parts.provider;
+    this.pins = parts.pins;
+  }
+
+  static async open(behind: Behind | ((port: () => number) => Behind)): Promise<Scene> {
+    const root = await createRootCa({ subject: 'Example Root' });
+    const leaf = await root.issue({ hosts: [host] });
+    const next = await root.issue({ hosts: [host] });
+    const made: { front?: TlsFront } = {};
+    const front = await TlsFront.start(
+      leaf,
+      typeof behind === 'function' ? behind(() => made.front?.port ?? 0) : behind,
+    );
+    made.front = front;
+    const provider = createMemoryProvider({ [host]: leaf.pin });
+    const pins = await createPinResolver({ provider, warnings: false }, {});
+    return new Scene({ root, leaf, next, front, provider, pins });
+  }
+
+  /** From now on these keys are pinned, and in force. */
+  async pin(...certificates: readonly TestCertificate[]): Promise<void> {
+    this.#provider.write({ [host]: certificates.map(({ pin }) => pin).join(' ') });
+    await this.pins.refresh();
+  }
+
+  place(proxy?: string): Place {
+    return { host, port: this.front.port, ca: this.#root.pem, ...(proxy !== undefined && { proxy }) };
+  }
+
+  /** What came of one connection: nothing, or the error. */
+  async ask(client: Client, proxy?: string): Promise<unknown> {
+    return client.ask(this.pins, this.place(proxy)).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.pins.close();
+    await this.front.close();
+  }
+}
+
+/** Servers that were started for the run, each once. */
+export class Servers {
+  readonly #behind = new Map<ServerName, Promise<Behind | ((port: () => number) => Behind)>>();
+  readonly #started: RealServer[] = [];
+
+  async behind(name: ServerName): Promise<Behind | ((port: () => number) => Behind)> {
+    const known = this.#behind.get(name) ?? this.#start(name);
+    this.#behind.set(name, known);
+    return known;
+  }
+
+  async #start(name: ServerName): Promise<Behind | ((port: () => number) => Behind)> {
+    if (name === 'mongo') return { answer: mongoAnswer };
+    if (name === 'kafka') return (port) => ({ answer: kafkaAnswer(port) });
+    if (name === 'webSocket') return { answer: webSocketAnswer };
+    const program = await findProgram(realServers[name].program);
+    if (program === undefined) throw new Error(await whyMissing(name));
+    const root = await createRootCa({ subject: 'Example Root' });
+    const { server, behind } = await realServers[name].start(program, {
+      leaf: await root.issue({ hosts: [host] }),
+      ca: root.pem,
+    });
+    this.#started.push(server);
+    return behind;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#started.map(async (server) => server.stop()));
+  }
+}
+
+/** A proxy that joins what CONNECT asks for, and counts it. */
+export class ConnectProxy {
+  readonly url: string;
+  tunnels = 0;
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+    this.url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+    server.on('connect', (request, socket) => {
+      this.tunnels += 1;
+      const port = Number((request.url ?? '').split(':').at(-1));
+      const target = connect(port, '127.0.0.1', () => {
+        socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+        socket.pipe(target).pipe(socket);
+      });
+      target.on('error', () => socket.destroy()).on('close', () => socket.destroy());
+      socket.on('error', () => target.destroy()).on('close', () => target.destroy());
+    });
+  }
+
+  static async start(): Promise<ConnectProxy> {
+    const server = createServer();
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    return new ConnectProxy(server);
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
