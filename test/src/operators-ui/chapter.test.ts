@@ -117,6 +117,15 @@ describeWithOpenBao("the commands of the operators' chapter", function () {
     }
   });
 
+  it('undo a revocation too, where an older version is restored', async () => {
+    await run(command('A key has leaked', 0), { LEAKED_PIN: world.leaves.old.pin });
+    await world.followed('2');
+    expect(await world.request()).to.deep.equal({ outcome: 'ERR_PIN_REVOKED', bytes: 0 });
+    await run(command('Undo', 0), { GOOD_VERSION: '1' });
+    await world.followed('3');
+    expect((await world.request()).outcome).to.equal(200);
+  });
+
   it('open a host in an emergency', async () => {
     const { leaves, server } = world;
     server.use([leaves.next]);
