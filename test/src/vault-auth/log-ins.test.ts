@@ -16,6 +16,7 @@ import {
   VirtualClock,
 } from '@pinvault/testing';
 import { describeWithOpenBao, type OpenBaoServer, startOpenBao } from '../support/open-bao.js';
+import { until } from '../support/processes.js';
 import { createJwtSigner } from '../support/signed-jwt.js';
 import { startTokenReview, type TokenReviewServer } from '../support/token-review.js';
 
@@ -163,6 +164,24 @@ describeWithOpenBao('logging in to a real vault', function () {
       }
     });
 
+    it('in a namespace, with a secret id that was wrapped there', async () => {
+      await must('POST', 'sys/namespaces/team', {});
+      await must('POST', 'team/sys/mounts/secret', { type: 'kv', options: { version: '2' } });
+      await must('POST', 'team/sys/auth/approle', { type: 'approle' });
+      await must('PUT', 'team/sys/policies/acl/pins', {
+        policy: 'path "secret/data/tls-pins" { capabilities = ["read"] }',
+      });
+      await must('POST', 'team/auth/approle/role/payments', { token_policies: 'pins' });
+      const id = at(await must('GET', 'team/auth/approle/role/payments/role-id'), 'role_id');
+      await until(
+        async () => (await vault.api('POST', 'team/secret/data/tls-pins', { data: rows })).status === 200,
+        () => 'no namespace',
+      );
+      const token = await wrapped('team/auth/approle/role/payments/secret-id');
+      const auth = { method: 'approle', roleId: id, wrappedSecretId: token, roleName: 'payments' } as const;
+      await expectRead(auth, { namespace: 'team' });
+    });
+
     it('refuses a wrong secret id as denied', async () => {
       const provider = open({ method: 'approle', roleId, secretId: 'wrong' });
       await denied(provider.read({ signal: new AbortController().signal }), 'login');
@@ -222,6 +241,40 @@ describeWithOpenBao('logging in to a real vault', function () {
         await provider.read({ signal: new AbortController().signal });
         await provider.close?.();
         expect(await accessors()).to.have.length(revokeOnClose ? 0 : 1);
+      }
+    });
+
+    it('renews its token, and a given one, in time by our clock', async () => {
+      const given = await vault.createToken({ policies: ['pins'], ttl: '1h' });
+      for (const options of [
+        { auth: { method: 'approle', roleId, secretId: await secretId() } as const },
+        { auth: undefined, token: given },
+      ]) {
+        const clock = new VirtualClock(Date.now());
+        const before = front.requests.length;
+        const provider = createVaultProvider({
+          address: front.address,
+          path: 'secret/tls-pins',
+          kvVersion: 2,
+          env: {},
+          clock,
+          ...options,
+        });
+        await provider.read({ signal: new AbortController().signal });
+        const since = (): string[] =>
+          front.requests.slice(before).map(({ path, status }) => `${path} ${String(status)}`);
+        const looked = async (path: string): Promise<void> =>
+          until(
+            () => since().some((each) => each.endsWith(`${path} 200`)),
+            () => since().join(', '),
+          );
+        await clock.advance(10_000);
+        if (options.auth === undefined) await looked('auth/token/lookup-self');
+        // The answer has to be taken in before the clock goes on.
+        await provider.read({ signal: new AbortController().signal });
+        await clock.advance(50 * 60_000);
+        await looked('auth/token/renew-self');
+        await provider.close?.();
       }
     });
 
