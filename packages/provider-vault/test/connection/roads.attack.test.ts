@@ -64,7 +64,6 @@ describe('a server in the vault’s place, with a certificate of a trusted CA', 
       ];
       const optionsWith = (options: Partial<VaultProviderOptions>): VaultProviderOptions => ({
         path: 'secret/tls-pins',
-        kvVersion: 2,
         token,
         ca: root.pem,
         env: {},
@@ -156,12 +155,12 @@ describe('a server in the vault’s place, with a certificate of a trusted CA', 
       ]) {
         const common = {
           path: 'secret/tls-pins',
-          kvVersion: 2 as const,
+          kvVersion: 2,
           token,
           ca: root.pem,
           pins: genuine.pin,
           env: {},
-        };
+        } as const;
         expect(await readOnce({ ...common, ...options })).to.have.property('revision', '1');
       }
       expect(vault.requests).to.equal(4);
