@@ -39,7 +39,11 @@ async function measure(title, server, version, goals) {
     warnings: false,
   });
   const options = { keepAlive: false, ca: server.ca, minVersion: version, maxVersion: version };
-  const safe = { ...options, ...pins.tlsOptions({ host: server.host, port: server.port }), maxCachedSessions: 0 };
+  const safe = {
+    ...options,
+    ...pins.tlsOptions({ host: server.host, port: server.port }),
+    maxCachedSessions: 0,
+  };
   const plain = { title: 'https.Agent A', agent: new Agent(options) };
   const control = { title: 'https.Agent B (control)', agent: new Agent(options) };
   const pinned = { title: 'PinnedAgent', agent: new PinnedAgent(pins, options) };
@@ -47,8 +51,7 @@ async function measure(title, server, version, goals) {
   const variants = [plain, control, pinned, full];
   for (const variant of variants) Object.assign(variant, { times: [], resumed: 0 });
   // The first one, and what is compiled on the way.
-  for (let step = 0; step < 30; step += 1)
-    for (const variant of variants) await reconnect(variant, server);
+  for (let step = 0; step < 30; step += 1) for (const variant of variants) await reconnect(variant, server);
   for (let index = 0; index < rounds; index += 1) {
     const sums = new Map(variants.map((variant) => [variant, 0]));
     for (let step = 0; step < connections; step += 1) {
@@ -82,7 +85,9 @@ async function measure(title, server, version, goals) {
           goalLine('≥ 1.4 × faster than without resumption', gain.median >= 1.4, spread),
         ]
       : ['no goal: this server gives two tickets with a full handshake and none with a resumed one,']),
-    ...(goals ? [] : ['and PinnedAgent uses each once (RFC 8446 appendix C.4), https.Agent the last again and again']),
+    ...(goals
+      ? []
+      : ['and PinnedAgent uses each once (RFC 8446 appendix C.4), https.Agent the last again and again']),
   ];
 }
 
