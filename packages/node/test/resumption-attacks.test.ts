@@ -215,7 +215,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] satisfies SecureVersion[]) {
         servername: host,
         ca: service.root.pem,
         lookup: service.agent.options.lookup,
-      } as https.RequestOptions) as TLSSocket;
+      }) as TLSSocket;
       socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
       const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
       expect(error.code).to.equal('ERR_PIN_MISMATCH');

@@ -10,10 +10,13 @@ describe('the sessions of an agent', () => {
     const service = await PinnedService.start();
     try {
       const { raw } = service.oldLeaf.x509;
-      const { evidence } = service.pins.verify({ host, port: 443 }, {
-        ...service.oldLeaf.x509.toLegacyObject(),
-        raw,
-      } as never);
+      const { evidence } = service.pins.verify(
+        { host, port: 443 },
+        {
+          ...service.oldLeaf.x509.toLegacyObject(),
+          raw,
+        },
+      );
       const target = { host, port: 443 };
       const resumption = new Resumption(service.pins, 10);
       const { sessionKey } = resumption.offerFor(target, {});
