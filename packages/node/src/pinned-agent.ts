@@ -2,8 +2,9 @@ import { Agent as HttpAgent, type ClientRequest } from 'node:http';
 import { Agent, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
-import { errorOf, invalidOption, type NodeCertificate, type PinEventListener } from '@pinvault/core';
-import { type Connection, endsAtOnce, evidenceOf, isPending, whyStale, whyUnjudged } from './connection.js';
+import { errorOf, invalidOption, type NodeCertificate } from '@pinvault/core';
+import { type Connection, evidenceOf, isPending, whyStale, whyUnjudged } from './connection.js';
+import { Connections, drop } from './connections.js';
 import { type HandshakeWatch, holdForHandshake, holdRequest } from './held-request.js';
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
 import { intercept } from './intercept.js';
@@ -50,17 +51,14 @@ interface Admission {
  */
 export class PinnedAgent extends Agent {
   readonly #pins: PinSource;
-  readonly #drainTimeoutMs: number;
   readonly #resumption: Resumption;
-  readonly #connections = new Set<Connection>();
-  readonly #bySocket = new WeakMap<object, Connection>();
+  readonly #connections: Connections;
   // The request that Node is about to give a connection, until it is known which.
   #admitted: Admission | undefined;
   // The idle connection that Node has chosen for it, where that is not fit any more.
   #unfit: Duplex | undefined;
   // Refusals of a certificate that may not be the server's any more.
   readonly #overtaken = new WeakSet<Error>();
-  readonly #onRotate: PinEventListener<'rotate'> = ({ host }) => this.#sweep(host);
 
   /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
   constructor(pins: PinSource, options: PinnedAgentOptions = {}) {
@@ -70,7 +68,12 @@ export class PinnedAgent extends Agent {
     super(agentOptions);
     this.#pins = pins;
     this.#resumption = new Resumption(pins, maxSessions);
-    this.#drainTimeoutMs = drainTimeoutMs;
+    this.#connections = new Connections({
+      pins,
+      resumption: this.#resumption,
+      drainTimeoutMs,
+      idle: () => Object.values(this.freeSockets).flatMap((sockets) => sockets ?? []),
+    });
     // Before the agent's own listener, which would hand the socket to the next request. It finds it destroyed instead.
     this.prependListener('free', (socket: Duplex) => this.#onFree(socket));
   }
@@ -132,7 +135,7 @@ export class PinnedAgent extends Agent {
   /** No idle connection fits: the one that the request will get is judged before the request's bytes go to it. */
   #holdForHandshake(admission: Admission): void {
     const { request, options, refused, isRechecked = false, overtakenCount = 0 } = admission;
-    const connectionOf = (socket: Duplex): Connection | undefined => this.#bySocket.get(socket);
+    const connectionOf = (socket: Duplex): Connection | undefined => this.#connections.of(socket);
     const isOvertaken = (error: Error): boolean =>
       this.#overtaken.has(error) && overtakenCount < maxOvertaken;
     const watch: HandshakeWatch = {
@@ -157,7 +160,7 @@ export class PinnedAgent extends Agent {
   override reuseSocket(socket: Duplex, request: ClientRequest): void {
     const admission = this.#admitted;
     this.#admitted = undefined;
-    const connection = this.#bySocket.get(socket);
+    const connection = this.#connections.of(socket);
     const reason = connection === undefined ? undefined : whyStale(this.#pins, connection);
     if (reason === undefined) {
       super.reuseSocket(socket, request);
@@ -198,7 +201,7 @@ export class PinnedAgent extends Agent {
     };
     const socket = super.createConnection(pinned, (error, connected) => {
       // A tunnel through a proxy is handed over here, after its handshake, and not returned.
-      this.#track(connection, connected);
+      this.#connections.track(connection, connected);
       const reason = error === null || error === undefined ? this.#takeOver(connection, connected) : error;
       onConnection?.(reason ?? null, connected);
     });
@@ -210,7 +213,7 @@ export class PinnedAgent extends Agent {
         if (reason !== undefined) socket.destroy(reason);
       });
     }
-    this.#track(connection, socket);
+    this.#connections.track(connection, socket);
     return socket;
   }
 
@@ -229,28 +232,9 @@ export class PinnedAgent extends Agent {
     super.destroy();
   }
 
-  #track(connection: Connection, socket: Duplex | null | undefined): void {
-    if (socket === null || socket === undefined || connection.socket === socket) return;
-    connection.socket = socket;
-    // An agent without connections holds no listener, so that one that is dropped can be collected.
-    if (this.#connections.size === 0) this.#pins.on('rotate', this.#onRotate);
-    if (!this.#connections.has(connection)) connection.release = this.#pins.retain?.(connection.target);
-    this.#connections.add(connection);
-    this.#bySocket.set(socket, connection);
-    socket.once('close', () => this.#forget(connection));
-  }
-
-  #forget(connection: Connection): void {
-    clearTimeout(connection.drainTimer);
-    connection.release?.();
-    this.#resumption.ended(connection);
-    this.#connections.delete(connection);
-    if (this.#connections.size === 0) this.#pins.off('rotate', this.#onRotate);
-  }
-
   /** A response has ended, or a new connection is handed to a queued request: the latter has no evidence yet. */
   #onFree(socket: Duplex): void {
-    const connection = this.#bySocket.get(socket);
+    const connection = this.#connections.of(socket);
     if (connection === undefined) return;
     // Into the pool: judged when it is taken from there. To a request that waits: judged now.
     const isDraining = connection.drainTimer !== undefined;
@@ -260,48 +244,6 @@ export class PinnedAgent extends Agent {
   #hasQueue(): boolean {
     return Object.keys(this.requests).length > 0;
   }
-
-  #dropIfStale(socket: Duplex): boolean {
-    const connection = this.#bySocket.get(socket);
-    if (connection === undefined || whyStale(this.#pins, connection) === undefined) return false;
-    drop(socket);
-    return true;
-  }
-
-  /** @param host - the only one whose pins have changed, where each has a document of its own */
-  #sweep(host: string | undefined): void {
-    this.#resumption.dropStale(host);
-    const isConcerned = (connection: Connection | undefined): boolean =>
-      host === undefined || connection?.evidence?.host === host;
-    for (const sockets of Object.values(this.freeSockets)) {
-      for (const socket of [...(sockets ?? [])])
-        if (isConcerned(this.#bySocket.get(socket))) this.#dropIfStale(socket);
-    }
-    for (const connection of this.#connections) {
-      if (connection.evidence === undefined) connection.isOvertaken = true;
-      if (!isConcerned(connection)) continue;
-      const { socket } = connection;
-      const reason = whyStale(this.#pins, connection);
-      if (socket === undefined || socket.destroyed) continue;
-      if (reason === undefined) {
-        // Matches again: an edit was undone while it drained.
-        clearTimeout(connection.drainTimer);
-        delete connection.drainTimer;
-      } else if (endsAtOnce(reason)) {
-        socket.destroy(reason);
-      } else {
-        connection.drainTimer ??= setTimeout(() => socket.destroy(reason), this.#drainTimeoutMs).unref();
-      }
-    }
-  }
-}
-
-/** Destroys a connection that has no request. */
-function drop(socket: Duplex): void {
-  socket.destroy();
-  // Node's own way out of the pool, which it takes at 'close' otherwise: in between, scheduling lifo would hand the
-  // destroyed socket to a request of this very tick.
-  socket.emit('agentRemove');
 }
 
 function withFullHandshake(options: RequestOptions): RequestOptions {

@@ -4,8 +4,28 @@ export type { Environment } from './environment.js';
 export type { FallbackChoice } from './fallback.js';
 export type { LastKnownGoodChoice } from './last-known-good.js';
 export type { ProviderChoice, ProviderName } from './providers.js';
-export { PinnedAgent, pinnedMqttOptions, pinnedMysqlStream, pinnedPgConfig } from '@pinvault/node';
-export type { PinnedAgentOptions, PinnedMysqlOptions, PinSource } from '@pinvault/node';
+export {
+  connectPinnedHttp2,
+  connectPinnedTls,
+  createPinnedGrpcClient,
+  PinnedAgent,
+  pinnedMqttOptions,
+  pinnedMysqlStream,
+  pinnedPgConfig,
+  PinnedProxyAgent,
+  proveLive,
+} from '@pinvault/node';
+export type {
+  LiveProof,
+  PinnedAgentOptions,
+  PinnedGrpcClientOptions,
+  PinnedHttp2Options,
+  PinnedMysqlOptions,
+  PinnedProxyAgentOptions,
+  PinnedTlsConnectOptions,
+  PinSource,
+  ProveLiveOptions,
+} from '@pinvault/node';
 export {
   createEnvProvider,
   createFileProvider,
@@ -26,6 +46,7 @@ export {
 } from '@pinvault/core';
 export type {
   EnforcementMode,
+  GuardOptions,
   NodeCertificate,
   PinErrorCode,
   PinEvent,
@@ -38,6 +59,7 @@ export type {
   ResolverOptions,
   ResolverStatus,
   Snapshot,
+  SocketGuard,
   Target,
   UncoveredHosts,
   Verdict,
