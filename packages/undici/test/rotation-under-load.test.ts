@@ -7,8 +7,8 @@ import { answerOf, host, Scene } from './support/scene.js';
 /** Says which certificate the server has shown on this connection. */
 const tellCertificate: RequestListener = (request, response) => {
   const socket = request.socket as TLSSocket;
-  const certificate = socket.getCertificate() as { serialNumber?: string } | null;
-  response.end(certificate?.serialNumber ?? 'none');
+  const certificate = socket.getCertificate();
+  response.end(certificate !== null && 'serialNumber' in certificate ? certificate.serialNumber : 'none');
 };
 
 describeWithEach('PinnedDispatcher under load while key and pins change', function underLoad(major) {
@@ -37,9 +37,9 @@ describeWithEach('PinnedDispatcher under load while key and pins change', functi
           else answers.push({ from, to: allowed.length, serial: answer.slice(4) });
         };
         const answers: { from: number; to: number; serial: string }[] = [];
-        let isOver = false;
+        const load = { isOver: false };
         const caller = async (): Promise<void> => {
-          while (!isOver) await call();
+          while (!load.isOver) await call();
         };
         const callers = Array.from({ length: 16 }, caller);
         let [current, next] = [scene.oldLeaf, scene.newLeaf];
@@ -52,7 +52,7 @@ describeWithEach('PinnedDispatcher under load while key and pins change', functi
           while (answers.length < length + 40 && failures.length === 0)
             await new Promise((resolve) => setImmediate(resolve));
         }
-        isOver = true;
+        load.isOver = true;
         await Promise.all(callers);
         for (const leaf of [scene.oldLeaf, scene.newLeaf]) serials.set(leaf.x509.serialNumber, leaf.pin);
         for (const { from, to, serial } of answers) {
