@@ -7,7 +7,7 @@ import {
   type TestTlsServer,
 } from '@pinvault/testing';
 import { expect } from 'chai';
-import got from 'got';
+import { got } from 'got';
 import { createPinResolver, PinnedAgent, type PinResolver, PinMismatchError, proveLive } from 'pinvault';
 import { Agent, fetch as undiciFetch } from 'undici';
 
@@ -37,7 +37,7 @@ describe('proveLive and the clients of HTTP', () => {
   });
 
   it('shows that a PinnedDispatcher refuses', async () => {
-    const dispatcher = new PinnedDispatcher(pins, { connect: tls } as object);
+    const dispatcher = new PinnedDispatcher(pins, { connect: tls });
     try {
       expect(await proveLive(pins, dispatcher, url)).to.include({ refusedFirst: true, refusedReused: true });
       expect(server.requests).to.equal(2);
@@ -47,9 +47,9 @@ describe('proveLive and the clients of HTTP', () => {
   });
 
   it('shows that a pinned fetch refuses, given as it is', async () => {
-    const dispatcher = new PinnedDispatcher(pins, { connect: tls } as object);
+    const dispatcher = new PinnedDispatcher(pins, { connect: tls });
     try {
-      const fetch = createPinnedFetch(pins, { dispatcher } as object);
+      const fetch = createPinnedFetch(pins, { dispatcher });
       expect(await proveLive(pins, fetch, url)).to.include({ refusedReused: true, restored: true });
       expect(server.requests).to.equal(2);
     } finally {
