@@ -11,7 +11,7 @@ export interface Place {
 }
 
 /** What a client can reach: a server of Debian's, or one of ours that is true to the wire. */
-export type ServerName = RealServerName | 'mongo' | 'kafka' | 'webSocket';
+export type ServerName = RealServerName | 'mongo' | 'kafka' | 'webSocket' | 'grpc';
 
 /** A client as a service sets it up, with one question that it can ask. */
 export interface Client {

@@ -4,7 +4,7 @@ import type { Client } from './client.js';
 import { drivers } from './drivers.js';
 import { httpClients } from './http-clients.js';
 import { record } from './results.js';
-import { ConnectProxy, Scene, Servers, whyNoServer } from './scene.js';
+import { ConnectProxy, protocolsOf, Scene, Servers, whyNoServer } from './scene.js';
 
 const servers = new Servers();
 const missing = new Map<string, string | undefined>();
@@ -33,7 +33,7 @@ describe('every client of a service', function () {
           record(client.name, cellOf(this.currentTest?.title), 'no server', reason);
           this.skip();
         }
-        scene = await Scene.open(await servers.behind(client.server));
+        scene = await Scene.open(await servers.behind(client.server), protocolsOf(client.server));
       });
       afterEach(async function close() {
         if (this.currentTest?.isFailed() === true)
@@ -85,7 +85,8 @@ describe('every client of a service', function () {
           record(client.name, 'proxied', 'works');
         });
       } else {
-        record(client.name, 'proxied', 'no', client.proxied);
+        const why = client.proxied;
+        after(() => record(client.name, 'proxied', 'no', why));
       }
     });
   }

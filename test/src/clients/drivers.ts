@@ -8,6 +8,7 @@ import mysql from 'mysql2/promise';
 import { createTransport } from 'nodemailer';
 import pg from 'pg';
 import { createClient } from 'redis';
+import { PinnedProxyAgent } from '@pinvault/node';
 import { pinnedMqttOptions, pinnedMysqlStream, pinnedPgConfig, type PinResolver } from 'pinvault';
 import type { Client } from './client.js';
 
@@ -124,15 +125,21 @@ export const drivers: readonly Client[] = [
     server: 'mosquitto',
     proxied: noProxy,
     async ask(pins, { host, port, ca }) {
-      await askMqtt(pins, `mqtts://${host}:${String(port)}`, ca);
+      await askPinnedMqtt(pins, `mqtts://${host}:${String(port)}`, ca);
     },
   },
   {
     name: 'mqtt (wss)',
     server: 'mosquittoWebSocket',
-    proxied: 'by wsOptions.agent, as ws',
-    async ask(pins, { host, port, ca }) {
-      await askMqtt(pins, `wss://${host}:${String(port)}`, ca);
+    proxied: true,
+    async ask(pins, { host, port, ca, proxy }) {
+      if (proxy !== undefined) {
+        const agent = new PinnedProxyAgent(pins, { ca, proxy });
+        await askMqtt(`wss://${host}:${String(port)}`, { wsOptions: { agent } });
+        agent.destroy();
+        return;
+      }
+      await askPinnedMqtt(pins, `wss://${host}:${String(port)}`, ca);
     },
   },
   {
@@ -171,8 +178,12 @@ export const drivers: readonly Client[] = [
   },
 ];
 
-async function askMqtt(pins: PinResolver, url: string, ca: string): Promise<void> {
-  const client = mqtt.connect(url, { ...pinnedMqttOptions(pins, url, { ca }), reconnectPeriod: 0 });
+async function askPinnedMqtt(pins: PinResolver, url: string, ca: string): Promise<void> {
+  await askMqtt(url, pinnedMqttOptions(pins, url, { ca }));
+}
+
+async function askMqtt(url: string, options: mqtt.IClientOptions): Promise<void> {
+  const client = mqtt.connect(url, { ...options, reconnectPeriod: 0 });
   try {
     await once(client as unknown as EventEmitter, 'connect');
     await client.publishAsync('greetings', 'hello', { qos: 1 });

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
+import { connectPinnedHttp2, PinnedProxyAgent } from '@pinvault/node';
 import { createPinnedFetch, PinnedDispatcher } from '@pinvault/undici';
 import axios from 'axios';
 import got from 'got';
@@ -9,13 +10,10 @@ import { PinnedAgent, type PinResolver } from 'pinvault';
 import { request } from 'undici';
 import WebSocket from 'ws';
 import type { Client, Place } from './client.js';
-
-// 20 has no proxyEnv, and takes what it does not know in silence.
-const proxied =
-  Number(process.versions.node.split('.')[0]) >= 22 ? true : 'proxyEnv of the agent begins with Node 22.21';
+import { pinnedGrpcClient, sayByGrpc } from './grpc-client.js';
 
 function agentFor(pins: PinResolver, { ca, proxy }: Place): PinnedAgent {
-  return new PinnedAgent(pins, { ca, ...(proxy !== undefined && { proxyEnv: { HTTPS_PROXY: proxy } }) });
+  return proxy === undefined ? new PinnedAgent(pins, { ca }) : new PinnedProxyAgent(pins, { ca, proxy });
 }
 
 const httpsClient = (
@@ -25,7 +23,7 @@ const httpsClient = (
 ): Client => ({
   name,
   server,
-  proxied,
+  proxied: true,
   async ask(pins, place) {
     const agent = agentFor(pins, place);
     try {
@@ -97,4 +95,32 @@ export const httpClients: readonly Client[] = [
     },
     'webSocket',
   ),
+  {
+    name: 'http2',
+    server: 'nginxHttp2',
+    proxied: 'one socket to one host, dialled without a proxy',
+    async ask(pins, { host, port, ca }) {
+      const session = await connectPinnedHttp2(pins, `https://${host}:${String(port)}`, { ca });
+      try {
+        const stream = session.request({ ':path': '/' });
+        stream.resume();
+        await once(stream, 'end');
+      } finally {
+        session.destroy();
+      }
+    },
+  },
+  {
+    name: 'grpc-js',
+    server: 'grpc',
+    proxied: 'by the variable grpc_proxy alone',
+    async ask(pins, place) {
+      const client = pinnedGrpcClient(pins, place);
+      try {
+        await sayByGrpc(client, 'hello');
+      } finally {
+        client.close();
+      }
+    },
+  },
 ];

@@ -9,6 +9,7 @@ import {
 } from '@pinvault/testing';
 import { createPinResolver, type PinResolver } from 'pinvault';
 import type { Client, Place, ServerName } from './client.js';
+import { startGrpcServer } from './servers/grpc-server.js';
 import { findProgram, type RealServer } from './servers/program.js';
 import { type RealServerName, realServers, whyMissing } from './servers/real-servers.js';
 import { kafkaAnswer, mongoAnswer, webSocketAnswer } from './servers/wire-true.js';
@@ -46,7 +47,10 @@ export class Scene {
     this.pins = parts.pins;
   }
 
-  static async open(behind: Behind | ((port: () => number) => Behind)): Promise<Scene> {
+  static async open(
+    behind: Behind | ((port: () => number) => Behind),
+    protocols: readonly string[] = [],
+  ): Promise<Scene> {
     const root = await createRootCa({ subject: 'Example Root' });
     const leaf = await root.issue({ hosts: [host] });
     const next = await root.issue({ hosts: [host] });
@@ -54,6 +58,7 @@ export class Scene {
     const front = await TlsFront.start(
       leaf,
       typeof behind === 'function' ? behind(() => made.front?.port ?? 0) : behind,
+      protocols,
     );
     made.front = front;
     const provider = createMemoryProvider({ [host]: leaf.pin });
@@ -63,8 +68,18 @@ export class Scene {
 
   /** From now on these keys are pinned, and in force. */
   async pin(...certificates: readonly TestCertificate[]): Promise<void> {
-    this.#provider.write({ [host]: certificates.map(({ pin }) => pin).join(' ') });
+    await this.pinText(certificates.map(({ pin }) => pin).join(' '));
+  }
+
+  /** From now on the row of the host says this, and is in force. */
+  async pinText(row: string): Promise<void> {
+    this.#provider.write({ [host]: row });
     await this.pins.refresh();
+  }
+
+  /** The pin of the CA that has issued both keys. */
+  get caPin(): string {
+    return `ca:${this.#root.pin}`;
   }
 
   place(proxy?: string): Place {
@@ -85,6 +100,11 @@ export class Scene {
   }
 }
 
+/** What a front negotiates for this server. */
+export function protocolsOf(name: ServerName): readonly string[] {
+  return name === 'grpc' || name === 'nginxHttp2' ? ['h2'] : [];
+}
+
 /** Servers that were started for the run, each once. */
 export class Servers {
   readonly #behind = new Map<ServerName, Promise<Behind | ((port: () => number) => Behind)>>();
@@ -100,6 +120,11 @@ export class Servers {
     if (name === 'mongo') return { answer: mongoAnswer };
     if (name === 'kafka') return (port) => ({ answer: kafkaAnswer(port) });
     if (name === 'webSocket') return { answer: webSocketAnswer };
+    if (name === 'grpc') {
+      const server = await startGrpcServer();
+      this.#started.push(server);
+      return { port: server.port };
+    }
     const program = await findProgram(realServers[name].program);
     if (program === undefined) throw new Error(await whyMissing(name));
     const root = await createRootCa({ subject: 'Example Root' });

@@ -22,6 +22,7 @@ export class TlsFront {
   connections = 0;
   resumed = 0;
   applicationBytes = 0;
+  #gate: Promise<void> = Promise.resolve();
   readonly #server: Server;
   readonly #open: Set<Socket>;
   readonly #use: (leaf: TestCertificate) => void;
@@ -66,6 +67,21 @@ export class TlsFront {
     this.#use(leaf);
   }
 
+  /** New connections wait for their handshake until the returned function is called. */
+  holdHandshakes(): () => void {
+    let release: () => void = () => undefined;
+    this.#gate = new Promise((resolve) => (release = resolve));
+    return release;
+  }
+
+  /** Waits until so many connections have been accepted. */
+  async connected(count: number): Promise<void> {
+    await until(
+      () => this.connections >= count,
+      () => `${String(this.connections)} of ${String(count)} connections`,
+    );
+  }
+
   /** Waits until every connection has ended: only then is it known what a client has sent. */
   async settled(): Promise<void> {
     await until(
@@ -93,6 +109,7 @@ export class TlsFront {
       bind(socket, upstream);
       if ('prelude' in behind) await behind.prelude?.(socket, upstream);
     }
+    await this.#gate;
     const secured = new TLSSocket(socket, {
       isServer: true,
       secureContext: context(),
@@ -101,8 +118,19 @@ export class TlsFront {
     secured.on('error', () => secured.destroy());
     secured.on('data', (chunk: Buffer) => (this.applicationBytes += chunk.length));
     secured.pause();
-    secured.once('close', () => upstream?.destroy());
+    secured.once('close', () => {
+      socket.destroy();
+      upstream?.destroy();
+    });
+    // unread, the client's end would never be seen
+    upstream?.once('close', () => secured.resume());
+    // a client that refuses may leave in the middle of the handshake, which then would never end
+    let isSecured = false;
+    secured.once('end', () => {
+      if (!isSecured) secured.destroy();
+    });
     secured.once('secure', () => {
+      isSecured = true;
       if (secured.isSessionReused()) this.resumed += 1;
     });
     if ('answer' in behind) {

@@ -130,11 +130,14 @@ export const realServers = {
     title: 'nginx',
     program: 'nginx',
     async start(program) {
-      const room = await Room.open('nginx');
-      const config = join(room.folder, 'nginx.conf');
-      await writeFile(config, nginxConfig(room.folder, room.port));
-      await own(config);
-      return plain(await room.listening(room.start(program, ['-p', room.folder, '-c', config])));
+      return plain(await startNginx(program, ''));
+    },
+  },
+  nginxHttp2: {
+    title: 'nginx, HTTP/2',
+    program: 'nginx',
+    async start(program) {
+      return plain(await startNginx(program, 'http2'));
     },
   },
 } as const satisfies Record<string, Kind>;
@@ -146,6 +149,14 @@ export async function whyMissing(name: RealServerName): Promise<string | undefin
   const { program, title } = realServers[name];
   if ((await findProgram(program)) !== undefined) return undefined;
   return `${title} is not installed: there is no ${program}`;
+}
+
+async function startNginx(program: string, protocol: 'http2' | ''): Promise<RealServer> {
+  const room = await Room.open('nginx');
+  const config = join(room.folder, 'nginx.conf');
+  await writeFile(config, nginxConfig(room.folder, `127.0.0.1:${String(room.port)} ${protocol}`));
+  await own(config);
+  return room.listening(room.start(program, ['-p', room.folder, '-c', config]));
 }
 
 // It wants a plain listener beside one for WebSocket, or thinks that it has none.
@@ -193,7 +204,7 @@ accept:
   accept
 `;
 
-const nginxConfig = (folder: string, port: number): string => `
+const nginxConfig = (folder: string, address: string): string => `
 daemon off;
 master_process off;
 pid ${folder}/nginx.pid;
@@ -207,7 +218,7 @@ http {
   uwsgi_temp_path ${folder}/uwsgi;
   scgi_temp_path ${folder}/scgi;
   server {
-    listen 127.0.0.1:${String(port)};
+    listen ${address};
     location / { return 200 ok; }
   }
 }

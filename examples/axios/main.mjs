@@ -1,0 +1,24 @@
+import { createServer } from 'node:http';
+import axios from 'axios';
+import { createPinResolver, PinnedAgent, pinErrorCode } from 'pinvault';
+
+const pins = await createPinResolver();
+const agent = new PinnedAgent(pins); // one per process, kept
+const upstream = axios.create({ baseURL: process.env.UPSTREAM_URL, httpsAgent: agent, proxy: false });
+
+const server = createServer(async (_request, response) => {
+  try {
+    const { data } = await upstream.get('/', { responseType: 'text' });
+    response.end(data);
+  } catch (error) {
+    response.writeHead(502).end(pinErrorCode(error) ?? 'upstream failed');
+  }
+});
+server.listen(Number(process.env.PORT ?? 8080), process.env.HOST ?? '127.0.0.1', () =>
+  console.log(`listening on ${server.address().port}`),
+);
+process.once('SIGTERM', async () => {
+  server.close();
+  agent.destroy();
+  await pins.close();
+});
