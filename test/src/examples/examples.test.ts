@@ -95,7 +95,6 @@ describe('the examples', function () {
       const port = Number(/listening on (\d+)/u.exec(started.log())?.[1]);
       expect(await ask(port), started.log()).to.equal('200 ok');
       expect(front.applicationBytes).to.be.greaterThan(0);
-      if (name === 'postgres') return;
 
       await publish('2', next.pin);
       await until(
