@@ -11,10 +11,10 @@ import { build, install } from './workspace.mjs';
 const unitTests = 'packages/*/dist-test/**/*.test.js';
 const endToEndTests = 'test/dist-test/**/*.test.js';
 // What Node itself does differs there: pools, sessions, tunnels.
-const enforcementTests = 'packages/node/dist-test/**/*.test.js';
+const enforcementTests = 'packages/{node,undici}/dist-test/**/*.test.js';
 
 /**
- * `--nodes=all` adds the end-to-end tests and those of `packages/node` on every supported Node. Everything else goes to
+ * `--nodes=all` adds the end-to-end tests and those of `packages/node` and `packages/undici` on every supported Node. Everything else goes to
  * mocha; file names among it replace the default ones.
  */
 export async function runTests(args) {

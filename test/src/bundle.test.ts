@@ -42,11 +42,33 @@ const quickStart = `
   void main();
 `;
 
+/** The same by fetch, with pins from the environment alone. */
+const fetchStart = `
+  const { createPinResolver, pinErrorCode } = require('pinvault');
+  const { createPinnedFetch, PinnedDispatcher } = require('pinvault/undici');
+
+  const lookup = (_host, { all }, done) =>
+    all ? done(null, [{ address: '127.0.0.1', family: 4 }]) : done(null, '127.0.0.1', 4);
+
+  async function main() {
+    const pins = await createPinResolver();
+    const dispatcher = new PinnedDispatcher(pins, { connect: { ca: process.env.ROOT, lookup } });
+    const fetch = createPinnedFetch(pins, { dispatcher });
+    const get = (port) =>
+      fetch('https://api.example.test:' + port).then(({ status }) => status, pinErrorCode);
+    console.log(await get(process.env.PORT), await get(process.env.IMPOSTOR));
+    await dispatcher.destroy();
+    await pins.close();
+  }
+  void main();
+`;
+
 describe('a service that requires pinvault', function () {
   this.timeout(60_000);
 
   let folder: string;
   let bundle: string;
+  let fetchBundle: string;
   let root: TestCertificate;
   let leaf: TestCertificate;
   let server: TestTlsServer;
@@ -55,18 +77,23 @@ describe('a service that requires pinvault', function () {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'pinvault-bundle-'));
     bundle = join(folder, 'service.cjs');
-    const from = fileURLToPath(new URL('..', import.meta.url));
-    const { warnings } = await build({
-      stdin: { contents: quickStart, resolveDir: from },
-      bundle: true,
-      platform: 'node',
-      target: 'node20.19',
-      format: 'cjs',
-      outfile: bundle,
-      logLevel: 'silent',
-    });
-    // A specifier that a bundler cannot see would be told here, and fail at run time.
-    expect(warnings.map(({ text }) => text)).to.deep.equal([]);
+    fetchBundle = join(folder, 'fetch.cjs');
+    for (const [contents, outfile] of [
+      [quickStart, bundle],
+      [fetchStart, fetchBundle],
+    ] as const) {
+      const { warnings } = await build({
+        stdin: { contents, resolveDir: fileURLToPath(new URL('..', import.meta.url)) },
+        bundle: true,
+        platform: 'node',
+        target: 'node20.19',
+        format: 'cjs',
+        outfile,
+        logLevel: 'silent',
+      });
+      // A specifier that a bundler cannot see would be told here, and fail at run time.
+      expect(warnings.map(({ text }) => text)).to.deep.equal([]);
+    }
     root = await createRootCa();
     leaf = await root.issue({ hosts: ['api.example.test'] });
     server = await startTlsServer({ chain: [leaf] });
@@ -142,5 +169,11 @@ describe('a service that requires pinvault', function () {
     } finally {
       await aws.stop();
     }
+  });
+
+  it('runs fetch and undici, as they are and bundled into one file', async () => {
+    const env = { PINVAULT_PINS: JSON.stringify({ 'api.example.test': leaf.pin }) };
+    await runs(fetchStart, fileURLToPath(new URL('..', import.meta.url)), env);
+    await runs(`require(${JSON.stringify(fetchBundle)})`, folder, env);
   });
 });

@@ -49,7 +49,7 @@ export { isLoopback } from './providers/loopback.js';
 export { parseRetryAfter } from './providers/retry-after.js';
 export { createStaticProvider } from './providers/static-provider.js';
 export type { StaticPinProvider } from './providers/static-provider.js';
-export type { PinProvider, PinReadRequest, PinReadResult } from './provider.js';
+export type { PinProvider, PinReadRequest, PinReadResult, ProviderUpdates } from './provider.js';
 export { systemClock } from './internal/clock.js';
 export type { Clock, ClockTimer } from './internal/clock.js';
 export {

@@ -22,6 +22,16 @@ export type PinReadResult =
   | { readonly unchanged: true; readonly revision: string };
 
 /**
+ * How a provider notices that a document has changed: the store tells (`events`), or the reads at the interval find out
+ * (`polling`), which go on in either case.
+ */
+export interface ProviderUpdates {
+  readonly by: 'events' | 'polling';
+  /** Why the store does not tell. */
+  readonly reason?: string;
+}
+
+/**
  * Fetches one document from one store; holds no state of pins.
  *
  * A caller may assume that a read ends when its signal aborts. A provider owes: one attempt, or very few (the resolver
@@ -42,8 +52,14 @@ export interface PinProvider {
   /**
    * Calls `onChange` when the document may have changed, until `signal` aborts; for stores that can tell. Never instead
    * of the reads at the interval, never throws, and holds no process open. The resolver calls it once, when it has started.
+   * Where each host has a document, `host` says whose it was; without it all that are in use are read.
    */
-  watch?(onChange: (revision?: string) => void, options: { readonly signal: AbortSignal }): void;
+  watch?(
+    onChange: (revision?: string, host?: string) => void,
+    options: { readonly signal: AbortSignal },
+  ): void;
+  /** How changes are noticed now, for `status()`. Plain data without secrets; never throws. */
+  updates?(): ProviderUpdates | undefined;
   /** Releases what the provider holds. Idempotent. */
   close?(): Promise<void>;
 }

@@ -25,6 +25,8 @@ export interface Connection {
   secured?: TLSSocket;
   /** The session that the server took: its evidence is this connection's. */
   resumed?: BoundSession;
+  /** The pins have changed since it was dialled, and its handshake is not over. */
+  isOvertaken?: boolean;
   drainTimer?: NodeJS.Timeout;
   /** Says that its pins are needed no more on its account. */
   release?: (() => void) | undefined;

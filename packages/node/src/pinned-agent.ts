@@ -2,8 +2,9 @@ import { Agent as HttpAgent, type ClientRequest } from 'node:http';
 import { Agent, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
-import { errorOf, invalidOption, type NodeCertificate, type PinEventListener } from '@pinvault/core';
-import { type Connection, endsAtOnce, evidenceOf, isPending, whyStale, whyUnjudged } from './connection.js';
+import { errorOf, invalidOption, type NodeCertificate } from '@pinvault/core';
+import { type Connection, evidenceOf, isPending, whyStale, whyUnjudged } from './connection.js';
+import { Connections, drop } from './connections.js';
 import { type HandshakeWatch, holdForHandshake, holdRequest } from './held-request.js';
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
 import { intercept } from './intercept.js';
@@ -18,6 +19,9 @@ interface RequestTaker {
   addRequest(request: ClientRequest, options: RequestOptions, ...rest: unknown[]): void;
 }
 
+/** Rotations that one request may meet in handshakes of its own, before it fails like any other. */
+const maxOvertaken = 3;
+
 /** A request on its way to a connection. */
 interface Admission {
   readonly request: ClientRequest;
@@ -26,8 +30,10 @@ interface Admission {
   readonly rest: readonly unknown[];
   /** The connection that was refused, where this is a later attempt; a tunnel leaves none behind. */
   readonly refused?: { readonly socket: Duplex | undefined };
-  /** Whether pins that a refresh has brought were the reason for it: that happens once. */
+  /** Whether pins that a refresh has brought were the reason for one: that happens once. */
   readonly isRechecked?: boolean;
+  /** How often pins that came during the handshake were. */
+  readonly overtakenCount?: number;
 }
 
 /**
@@ -45,15 +51,14 @@ interface Admission {
  */
 export class PinnedAgent extends Agent {
   readonly #pins: PinSource;
-  readonly #drainTimeoutMs: number;
   readonly #resumption: Resumption;
-  readonly #connections = new Set<Connection>();
-  readonly #bySocket = new WeakMap<object, Connection>();
+  readonly #connections: Connections;
   // The request that Node is about to give a connection, until it is known which.
   #admitted: Admission | undefined;
   // The idle connection that Node has chosen for it, where that is not fit any more.
   #unfit: Duplex | undefined;
-  readonly #onRotate: PinEventListener<'rotate'> = ({ host }) => this.#sweep(host);
+  // Refusals of a certificate that may not be the server's any more.
+  readonly #overtaken = new WeakSet<Error>();
 
   /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
   constructor(pins: PinSource, options: PinnedAgentOptions = {}) {
@@ -63,7 +68,12 @@ export class PinnedAgent extends Agent {
     super(agentOptions);
     this.#pins = pins;
     this.#resumption = new Resumption(pins, maxSessions);
-    this.#drainTimeoutMs = drainTimeoutMs;
+    this.#connections = new Connections({
+      pins,
+      resumption: this.#resumption,
+      drainTimeoutMs,
+      idle: () => Object.values(this.freeSockets).flatMap((sockets) => sockets ?? []),
+    });
     // Before the agent's own listener, which would hand the socket to the next request. It finds it destroyed instead.
     this.prependListener('free', (socket: Duplex) => this.#onFree(socket));
   }
@@ -124,24 +134,23 @@ export class PinnedAgent extends Agent {
 
   /** No idle connection fits: the one that the request will get is judged before the request's bytes go to it. */
   #holdForHandshake(admission: Admission): void {
-    const { request, options, refused, isRechecked = false } = admission;
-    const connectionOf = (socket: Duplex): Connection | undefined => this.#bySocket.get(socket);
+    const { request, options, refused, isRechecked = false, overtakenCount = 0 } = admission;
+    const connectionOf = (socket: Duplex): Connection | undefined => this.#connections.of(socket);
+    const isOvertaken = (error: Error): boolean =>
+      this.#overtaken.has(error) && overtakenCount < maxOvertaken;
     const watch: HandshakeWatch = {
       isPending: (socket) => !socket.closed && isPending(connectionOf(socket)),
       whyUnjudged: (socket) => whyUnjudged(connectionOf(socket)),
       secondChance: (error) => {
-        // The pins have changed within a resumed handshake: what the server shows now has not been asked yet.
-        if (this.#resumption.wasInVain(error)) return Promise.resolve(true);
+        // The pins have changed within the handshake: what the server shows now has not been asked yet.
+        if (this.#resumption.wasInVain(error) || isOvertaken(error)) return Promise.resolve(true);
         return isRechecked ? undefined : this.#pins.recheck?.(error);
       },
       again: (socket, error) => {
-        const wasInVain = this.#resumption.wasInVain(error);
-        this.#admit({
-          ...admission,
-          options: wasInVain ? withFullHandshake(options) : options,
-          refused: { socket },
-          isRechecked: isRechecked || !wasInVain,
-        });
+        const next = { ...admission, refused: { socket } };
+        if (this.#resumption.wasInVain(error)) this.#admit({ ...next, options: withFullHandshake(options) });
+        else if (isOvertaken(error)) this.#admit({ ...next, overtakenCount: overtakenCount + 1 });
+        else this.#admit({ ...next, isRechecked: true });
       },
     };
     holdForHandshake(request, watch, refused?.socket);
@@ -151,7 +160,7 @@ export class PinnedAgent extends Agent {
   override reuseSocket(socket: Duplex, request: ClientRequest): void {
     const admission = this.#admitted;
     this.#admitted = undefined;
-    const connection = this.#bySocket.get(socket);
+    const connection = this.#connections.of(socket);
     const reason = connection === undefined ? undefined : whyStale(this.#pins, connection);
     if (reason === undefined) {
       super.reuseSocket(socket, request);
@@ -171,6 +180,7 @@ export class PinnedAgent extends Agent {
     const target = targetOf(options);
     const connection: Connection = { target, ...this.#resumption.offerFor(target, options) };
     const pins = this.#pins;
+    const overtaken = this.#overtaken;
     const pinned: ConnectionOptions = {
       ...(options as ConnectionOptions),
       // Explicit, also against NODE_TLS_REJECT_UNAUTHORIZED=0.
@@ -182,14 +192,16 @@ export class PinnedAgent extends Agent {
         try {
           connection.evidence = evidenceOf(pins.verify(target, certificate), target.host);
           return undefined;
-        } catch (error) {
-          return errorOf(error, target.host);
+        } catch (thrown) {
+          const error = errorOf(thrown, target.host);
+          if (connection.isOvertaken === true) overtaken.add(error);
+          return error;
         }
       },
     };
     const socket = super.createConnection(pinned, (error, connected) => {
       // A tunnel through a proxy is handed over here, after its handshake, and not returned.
-      this.#track(connection, connected);
+      this.#connections.track(connection, connected);
       const reason = error === null || error === undefined ? this.#takeOver(connection, connected) : error;
       onConnection?.(reason ?? null, connected);
     });
@@ -201,7 +213,7 @@ export class PinnedAgent extends Agent {
         if (reason !== undefined) socket.destroy(reason);
       });
     }
-    this.#track(connection, socket);
+    this.#connections.track(connection, socket);
     return socket;
   }
 
@@ -220,28 +232,9 @@ export class PinnedAgent extends Agent {
     super.destroy();
   }
 
-  #track(connection: Connection, socket: Duplex | null | undefined): void {
-    if (socket === null || socket === undefined || connection.socket === socket) return;
-    connection.socket = socket;
-    // An agent without connections holds no listener, so that one that is dropped can be collected.
-    if (this.#connections.size === 0) this.#pins.on('rotate', this.#onRotate);
-    if (!this.#connections.has(connection)) connection.release = this.#pins.retain?.(connection.target);
-    this.#connections.add(connection);
-    this.#bySocket.set(socket, connection);
-    socket.once('close', () => this.#forget(connection));
-  }
-
-  #forget(connection: Connection): void {
-    clearTimeout(connection.drainTimer);
-    connection.release?.();
-    this.#resumption.ended(connection);
-    this.#connections.delete(connection);
-    if (this.#connections.size === 0) this.#pins.off('rotate', this.#onRotate);
-  }
-
   /** A response has ended, or a new connection is handed to a queued request: the latter has no evidence yet. */
   #onFree(socket: Duplex): void {
-    const connection = this.#bySocket.get(socket);
+    const connection = this.#connections.of(socket);
     if (connection === undefined) return;
     // Into the pool: judged when it is taken from there. To a request that waits: judged now.
     const isDraining = connection.drainTimer !== undefined;
@@ -251,47 +244,6 @@ export class PinnedAgent extends Agent {
   #hasQueue(): boolean {
     return Object.keys(this.requests).length > 0;
   }
-
-  #dropIfStale(socket: Duplex): boolean {
-    const connection = this.#bySocket.get(socket);
-    if (connection === undefined || whyStale(this.#pins, connection) === undefined) return false;
-    drop(socket);
-    return true;
-  }
-
-  /** @param host - the only one whose pins have changed, where each has a document of its own */
-  #sweep(host: string | undefined): void {
-    this.#resumption.dropStale(host);
-    const isConcerned = (connection: Connection | undefined): boolean =>
-      host === undefined || connection?.evidence?.host === host;
-    for (const sockets of Object.values(this.freeSockets)) {
-      for (const socket of [...(sockets ?? [])])
-        if (isConcerned(this.#bySocket.get(socket))) this.#dropIfStale(socket);
-    }
-    for (const connection of this.#connections) {
-      if (!isConcerned(connection)) continue;
-      const { socket } = connection;
-      const reason = whyStale(this.#pins, connection);
-      if (socket === undefined || socket.destroyed) continue;
-      if (reason === undefined) {
-        // Matches again: an edit was undone while it drained.
-        clearTimeout(connection.drainTimer);
-        delete connection.drainTimer;
-      } else if (endsAtOnce(reason)) {
-        socket.destroy(reason);
-      } else {
-        connection.drainTimer ??= setTimeout(() => socket.destroy(reason), this.#drainTimeoutMs).unref();
-      }
-    }
-  }
-}
-
-/** Destroys a connection that has no request. */
-function drop(socket: Duplex): void {
-  socket.destroy();
-  // Node's own way out of the pool, which it takes at 'close' otherwise: in between, scheduling lifo would hand the
-  // destroyed socket to a request of this very tick.
-  socket.emit('agentRemove');
 }
 
 function withFullHandshake(options: RequestOptions): RequestOptions {

@@ -46,9 +46,24 @@ export class SessionKeys {
   readonly #last = new Map<string, { readonly text: string; readonly digest: string }>();
   readonly #contexts = new WeakMap<object, number>();
   #contextCount = 0;
+  // The connection before this one was mostly the same: values that cannot change, and the key that they have made.
+  #before: readonly unknown[] = [];
+  #keyBefore: string | undefined;
 
   /** `undefined` where an option cannot be told apart from another of its kind: no session then. */
   of(target: Target, options: RequestOptions): string | undefined {
+    const values = [target.host, target.port, (options as { secureContext?: unknown }).secureContext];
+    for (const name of shaping) values.push((options as Record<string, unknown>)[name]);
+    const { length } = this.#before;
+    if (length === values.length && values.every((value, index) => value === this.#before[index]))
+      return this.#keyBefore;
+    const key = this.#keyOf(target, options);
+    this.#before = values.some(isMutable) ? [] : values;
+    this.#keyBefore = key;
+    return key;
+  }
+
+  #keyOf(target: Target, options: RequestOptions): string | undefined {
     let text = `${JSON.stringify([target.host, target.port])}\n`;
     for (const name of shaping) {
       const value: unknown = (options as Record<string, unknown>)[name];
@@ -57,9 +72,9 @@ export class SessionKeys {
       if (part === undefined) return undefined;
       text += `${name}=${part}\n`;
     }
-    const { secureContext } = options as { secureContext?: unknown };
+    const { secureContext } = options as { secureContext?: object | null };
     if (secureContext !== undefined && secureContext !== null)
-      text += `secureContext=${this.#numberOf(secureContext as object)}\n`;
+      text += `secureContext=${this.#numberOf(secureContext)}\n`;
     // Private keys and passphrases are in there.
     return hash('sha256', text, 'base64');
   }
@@ -74,7 +89,7 @@ export class SessionKeys {
       const parts = value.map((each: unknown) => this.#textOf(name, each));
       return parts.includes(undefined) ? undefined : `[${parts.join(',')}]`;
     }
-    return isPlain(value) ? this.#textOf(name, Object.entries(value).sort()) : undefined;
+    return isPlain(value) ? this.#textOf(name, Object.entries(value).toSorted(byName)) : undefined;
   }
 
   #digestOf(name: string, text: string): string {
@@ -94,8 +109,16 @@ export class SessionKeys {
   }
 }
 
+function byName([left]: [string, unknown], [right]: [string, unknown]): number {
+  return left < right ? -1 : 1;
+}
+
 function quoted(text: string): string {
   return JSON.stringify(text);
+}
+
+function isMutable(value: unknown): boolean {
+  return value !== null && (typeof value === 'object' || typeof value === 'function');
 }
 
 function isPlain(value: unknown): value is object {

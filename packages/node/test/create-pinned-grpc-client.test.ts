@@ -164,6 +164,16 @@ describe('createPinnedGrpcClient', () => {
     expect(server.peers.size).to.equal(2);
   });
 
+  it('closes an idle channel at once, and not only when the next call comes', async () => {
+    const client = clientFor(server.port);
+    await say(client);
+    const channel = client.getChannel();
+    expect(channel.getConnectivityState(false)).to.equal(grpc.connectivityState.READY);
+    await pinned.rotate({ [host]: pinned.newLeaf.pin });
+    expect(channel.getConnectivityState(false)).to.equal(grpc.connectivityState.SHUTDOWN);
+    expect(made).to.equal(1);
+  });
+
   it('stays on its connection while a rotation still accepts it', async () => {
     const client = clientFor(server.port);
     await say(client);

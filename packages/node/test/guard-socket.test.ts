@@ -71,6 +71,21 @@ describe('guardSocket on real sockets', () => {
     });
   }
 
+  it('judges before an owner that writes as soon as the handshake is over', async () => {
+    service = await PinnedService.start();
+    await service.rotate({ [host]: service.newLeaf.pin });
+    let isTold = false;
+    const socket = dial();
+    socket.on('secureConnect', () => {
+      isTold = true;
+      socket.write(hello);
+    });
+    guard(socket);
+    expect(await endOf(socket)).to.equal('ERR_PIN_MISMATCH');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([isTold, socket.bytesWritten, service.server.applicationBytes]).to.deep.equal([true, 0, 0]);
+  });
+
   it('drains by default, closes where it is told to, and keeps what still matches', async () => {
     service = await PinnedService.start();
     const [drained, closed] = [dial(service.pins.tlsOptions({ host })), dial()];

@@ -217,13 +217,15 @@ describe('PinnedProxyAgent', () => {
         provider.update({ [address]: service.newLeaf.pin });
         await proxyPins.refresh();
         // A new tunnel is wanted while the first one drains.
-        expect(
-          codeOf(
-            await service.get({
-              agent: agentWith({ proxy: tlsProxy.url, proxyTls: { ca: service.root.pem }, proxyPins }),
-            }),
-          ),
-        ).to.equal('ERR_PIN_MISMATCH');
+        const another = agentWith({ proxy: tlsProxy.url, proxyTls: { ca: service.root.pem }, proxyPins });
+        expect(codeOf(await service.get({ agent: another }))).to.equal('ERR_PIN_MISMATCH');
+        // And that one ends with its key.
+        const [[tunnel] = []] = Object.values(agent.freeSockets);
+        const ended = new Promise((resolve) => tunnel?.once('close', resolve));
+        provider.update({ [address]: service.newLeaf.pin, $revoked: pin });
+        await proxyPins.refresh();
+        await ended;
+        expect(codeOf(await service.get({ agent }))).to.equal('ERR_PIN_REVOKED');
         expect(tlsProxy.asked).to.have.length(1);
       } finally {
         await proxyPins.close();

@@ -1,6 +1,7 @@
 import { connect } from 'node:tls';
 import { expect } from 'chai';
 import { PinProviderError } from '@pinvault/core';
+import { loopbackLookup } from '@pinvault/testing';
 import { codeOf, host, PinnedService, StandingClock } from './support/pinned-service.js';
 
 describe('PinnedAgent whose pins are older than the store', () => {
@@ -96,5 +97,52 @@ describe('PinnedAgent after a suspension of the process', () => {
     } finally {
       await service.close();
     }
+  });
+});
+
+describe('PinnedAgent whose pins change while it shakes hands', () => {
+  let service: PinnedService;
+  let dials: number;
+
+  /** Before the server hears of each dial, its key and the pins are these. */
+  async function start(steps: readonly (() => Promise<void> | void)[]): Promise<void> {
+    dials = 0;
+    service = await PinnedService.start({
+      agent: {
+        maxCachedSessions: 0,
+        lookup: (name, options, callback) => {
+          const step = steps[dials];
+          dials += 1;
+          void Promise.resolve(step?.()).then(() => loopbackLookup(name, options, callback));
+        },
+      },
+    });
+  }
+
+  afterEach(() => service.close());
+
+  it('dials once more: the server may have another key by then', async () => {
+    await start([
+      () => service.rotate({ [host]: service.newLeaf.pin }),
+      () => service.server.use([service.newLeaf]),
+    ]);
+    expect(await service.get()).to.deep.equal({ status: 200, text: 'ok' });
+    expect([dials, service.server.requests]).to.deep.equal([2, 1]);
+  });
+
+  it('gives up after three rotations, each in a handshake of the same request, and sends no byte', async () => {
+    const rotateAway = async (): Promise<void> => {
+      await service.rotate({ [host]: service.newLeaf.pin, [`n${dials}.example.test`]: 'none' });
+    };
+    await start([rotateAway, rotateAway, rotateAway, rotateAway]);
+    expect(codeOf(await service.get())).to.equal('ERR_PIN_MISMATCH');
+    expect([dials, service.server.applicationBytes]).to.deep.equal([4, 0]);
+  });
+
+  it('dials once where the pins did not change meanwhile, whatever changed before', async () => {
+    await start([]);
+    await service.rotate({ [host]: service.newLeaf.pin });
+    expect(codeOf(await service.get())).to.equal('ERR_PIN_MISMATCH');
+    expect([dials, service.server.applicationBytes]).to.deep.equal([1, 0]);
   });
 });

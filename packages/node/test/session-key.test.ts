@@ -48,6 +48,16 @@ describe('the name under which sessions are kept', () => {
     }
   });
 
+  it('sees bytes and lists that were changed in place', () => {
+    const keys = new SessionKeys();
+    const ca = [Buffer.from('A')];
+    const key = keys.of(target, { ca });
+    ca[0]?.write('B');
+    expect(keys.of(target, { ca })).not.to.equal(key);
+    ca.push(Buffer.from('C'));
+    expect(keys.of(target, { ca })).not.to.equal(keys.of(target, { ca: [Buffer.from('B')] }));
+  });
+
   it('differs with the host and the port that are judged', () => {
     const keys = new SessionKeys();
     const names = [target, { ...target, port: 8443 }, { ...target, host: 'other.example.test' }].map((each) =>

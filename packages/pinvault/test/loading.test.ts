@@ -40,6 +40,23 @@ describe('loading pinvault', function () {
     expect([code, output]).to.deep.equal([0, 'true []\ntrue true\n']);
   });
 
+  it('loads undici with pinvault/undici, and not before', async () => {
+    const { code, output } = await runChild(
+      new URL('.', import.meta.url),
+      `${listLoaded}
+      const undici = () => loaded.filter((url) => /node_modules\\/undici\\/index\\.js|packages\\/undici/.test(url)).length > 0;
+      await import('pinvault');
+      await settled();
+      const before = undici();
+      const { createPinnedFetch, PinnedDispatcher } = await import('pinvault/undici');
+      await settled();
+      console.log(before, undici(), typeof createPinnedFetch, typeof PinnedDispatcher);
+      `,
+      { NODE_NO_WARNINGS: '1' },
+    );
+    expect([code, output]).to.deep.equal([0, 'false true function function\n']);
+  });
+
   it('works by require from CommonJS', async () => {
     const { code, output } = await runChild(
       new URL('.', import.meta.url),

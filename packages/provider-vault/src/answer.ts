@@ -53,8 +53,8 @@ export function refusalOf(answer: VaultAnswer, question: Question): PinProviderE
       );
     }
     case 400:
-      // For a moment after vault kv enable-versioning.
-      if (said.includes('Upgrading from non-versioned'))
+      // For a moment after vault kv enable-versioning; a standby waits for the active node to do it.
+      if (/upgrad(?:e|ing) from non-versioned/iu.test(said))
         return fail(
           'ERR_PROVIDER_UNAVAILABLE',
           `the vault at ${address.host} is making the mount "${secret.mount}/" a KV version 2${said}`,

@@ -8,12 +8,13 @@ import {
   readConnection,
   readWord,
 } from './connection/options.js';
+import { type EventOptions, readEvents } from './events/options.js';
 import { type KvOptions, type KvSettings, readKvSettings } from './kv/options.js';
 import { parseSecretPath, type SecretPath } from './secret-path.js';
 import { readToken, type TokenOption, type TokenOrigin } from './token.js';
 
 /** Options of {@link createVaultProvider}. What is not given comes from `VAULT_*` (or `BAO_*`, which goes first). */
-export interface VaultProviderOptions extends ConnectionOptions, KvOptions {
+export interface VaultProviderOptions extends ConnectionOptions, EventOptions, KvOptions {
   /**
    * `<mount>/<path>` of the secret, as `vault kv get` takes it: `secret/tls-pins`. With `{host}`, one secret per host:
    * `secret/tls-pins/{host}`. A host stands there in lower case, as A-labels, without a trailing dot; an IP address in its
@@ -44,6 +45,7 @@ export interface VaultProviderOptions extends ConnectionOptions, KvOptions {
 export interface VaultSettings extends ConnectionSettings {
   readonly secret: SecretPath;
   readonly kv: KvSettings;
+  readonly events: boolean | undefined;
   readonly token: TokenOrigin;
   /** `undefined` where there is a token. */
   readonly auth: AuthPlan | undefined;
@@ -61,6 +63,7 @@ const knownOptions: Record<keyof VaultProviderOptions, true> = {
   clock: true,
   kvVersion: true,
   version: true,
+  events: true,
   ...connectionOptions,
 };
 
@@ -83,6 +86,7 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
     ...connection,
     secret,
     kv: readKvSettings(options, secret),
+    events: readEvents(options),
     token: readToken(options.token, env),
     auth: options.token === undefined ? readAuth(options.auth, env, namespace) : undefined,
     namespace,

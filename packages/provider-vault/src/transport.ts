@@ -1,7 +1,7 @@
 import { type Clock, parseRetryAfter, type PinError, systemClock } from '@pinvault/core';
 import type { VaultNode } from './connection/address.js';
 import { Cluster, dnsLookup, type SrvLookup } from './connection/cluster.js';
-import { Exchange } from './connection/exchange.js';
+import { Exchange, type SocketRoad } from './connection/exchange.js';
 import { pause } from './connection/pause.js';
 import { RateLimit } from './connection/rate-limit.js';
 import { followRedirect } from './connection/redirect.js';
@@ -100,6 +100,19 @@ export class VaultTransport {
       signal.removeEventListener('abort', onAbort);
       this.#underWay.delete(ending);
     }
+  }
+
+  /**
+   * How a WebSocket to the node that answered last is opened. `path` is that of a request, with its query.
+   * @throws PinProviderError where no road leads there
+   */
+  async webSocket(path: string, signal: AbortSignal): Promise<SocketRoad> {
+    const { address } = this.#settings;
+    if (this.#isClosed) throw closed(address);
+    const [node] = await this.#cluster.inOrder();
+    if (node === undefined) throw requestFailure(undefined, address);
+    const url = new URL(`${node.url.href.replace(/\/+$/u, '')}/v1/${path}`);
+    return this.#exchange.webSocketTo(node, url, signal);
   }
 
   /** Ends what is under way, too. Idempotent. */

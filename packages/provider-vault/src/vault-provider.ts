@@ -7,11 +7,11 @@ import {
 } from '@pinvault/core';
 import type { Credential } from './auth/credential.js';
 import { createCredentials } from './auth/create-credentials.js';
+import { VaultEvents } from './events/vault-events.js';
 import { endedByCaller } from './failures.js';
-import { KvReader } from './kv/kv-reader.js';
+import { type Asking, KvReader } from './kv/kv-reader.js';
 import { readVaultSettings, type VaultProviderOptions } from './options.js';
 import { isPerHost, type SecretPath, secretOf } from './secret-path.js';
-import type { VaultAnswer } from './answer.js';
 import { VaultTransport } from './transport.js';
 import { VaultClient } from './vault-client.js';
 
@@ -38,17 +38,27 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
   const ending = new AbortController();
   const credentials = createCredentials(settings, client, ending.signal);
 
+  const askingWith = async (credential: Credential, signal: AbortSignal): Promise<Asking> => {
+    const vault = await client();
+    return { address, token: credential.secrets, ask: (path) => vault.read(path, credential, signal) };
+  };
+  const current = async (signal: AbortSignal): Promise<Credential> =>
+    untilAborted(credentials.current(), signal, address);
   const readWith = async (
     from: SecretPath,
     { knownRevision, signal }: PinReadRequest,
     credential: Credential,
   ): Promise<PinReadResult> => {
-    const vault = await client();
-    const ask = async (path: string): Promise<VaultAnswer> => vault.read(path, credential, signal);
-    const result = await kv.read(from, knownRevision, { address, token: credential.secrets, ask });
+    const result = await kv.read(from, knownRevision, await askingWith(credential, signal));
     credentials.accepted?.(credential);
     return result;
   };
+  const events = new VaultEvents({
+    settings,
+    transport,
+    credential: current,
+    locate: async (signal) => kv.locate(secret, await askingWith(await current(signal), signal)),
+  });
 
   return {
     name: 'vault',
@@ -58,7 +68,7 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
     async read(request: PinReadRequest): Promise<PinReadResult> {
       const { host, signal } = request;
       const from = isPerHost(secret) ? secretFor(secret, host) : secret;
-      const credential = await untilAborted(credentials.current(), signal, address);
+      const credential = await current(signal);
       try {
         return await readWith(from, request, credential);
       } catch (error) {
@@ -69,7 +79,10 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
         return readWith(from, request, next);
       }
     },
+    watch: (onChange, { signal }) => events.watch(onChange, signal),
+    updates: () => events.updates,
     async close() {
+      events.close();
       await credentials.close();
       ending.abort();
       await transport.close();

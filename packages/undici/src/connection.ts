@@ -16,6 +16,8 @@ export interface Slot {
   connection: Connection | undefined;
   /** Whether no request is under way on the connection; one that waits in the client does not count. */
   isIdle(): boolean;
+  /** Ends the connection with the last response on it, if it still does not match then. */
+  endWhenIdle(): void;
 }
 
 /** What is remembered of one connection, from the dial to the close. */

@@ -19,6 +19,7 @@ export interface ClientContext {
 export class PinnedClient extends Client {
   readonly #context: ClientContext;
   readonly #origin: URL;
+  readonly #isSecure: boolean;
   readonly #slot: Slot;
   readonly #pipelines: boolean;
   readonly #mayMultiplex: boolean;
@@ -31,25 +32,27 @@ export class PinnedClient extends Client {
     tunnel: Tunnel | undefined,
     context: ClientContext,
   ) {
-    const slot: Slot = { connection: undefined, isIdle: () => true };
+    const slot: Slot = { connection: undefined, isIdle: () => true, endWhenIdle: () => undefined };
     super(origin, {
       ...options,
       connect: (request, callback) =>
         context.connections.open(slot, request, tunnel, (...result) => callback(...result)),
     });
     slot.isIdle = () => this.stats.running === 0;
+    // Not from the beginning: a second listener would cost each request something.
+    slot.endWhenIdle = () => this.once('drain', () => this.#endIfDrained());
     this.#context = context;
     this.#origin = new URL(origin);
     this.#slot = slot;
-    const isSecure = this.#origin.protocol === 'https:';
-    this.#pipelines = isSecure && (options.pipelining ?? 1) > 1;
-    this.#mayMultiplex = isSecure && (this.#pipelines || (options.allowH2 ?? context.offersH2));
-    this.on('drain', () => this.#endIfDrained());
+    this.#isSecure = this.#origin.protocol === 'https:';
+    this.#pipelines = this.#isSecure && (options.pipelining ?? 1) > 1;
+    this.#mayMultiplex = this.#isSecure && (this.#pipelines || (options.allowH2 ?? context.offersH2));
     this.on('disconnect', () => this.#onDisconnect());
   }
 
   override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    const refusal = this.#whyInsecure();
+    // One that has waited in the pool meanwhile.
+    const refusal = this.#isSecure ? undefined : this.#whyInsecure();
     if (refusal !== undefined) {
       endUnbegun(handler, refusal);
       return true;
@@ -66,12 +69,9 @@ export class PinnedClient extends Client {
     return super.dispatch(options, this.#mayWait() ? this.#guarded(options, handler) : handler);
   }
 
-  /** For one that has waited in the pool. */
   #whyInsecure(): Error | undefined {
-    const { protocol, hostname, port } = this.#origin;
-    return protocol === 'https:'
-      ? undefined
-      : this.#context.connections.whyInsecure(hostname, Number(port || 80));
+    const { hostname, port } = this.#origin;
+    return this.#context.connections.whyInsecure(hostname, Number(port || 80));
   }
 
   /** Whether requests can wait in the client itself, behind others on the same connection. */

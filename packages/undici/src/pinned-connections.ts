@@ -147,11 +147,12 @@ export class PinnedConnections {
         socket.destroy(reason);
       } else if (slot.connection === connection && slot.isIdle()) {
         endIdle(connection);
-      } else {
-        connection.drainTimer ??= setTimeout(
+      } else if (connection.drainTimer === undefined) {
+        connection.drainTimer = setTimeout(
           () => socket.destroy(reason),
           this.#settings.drainTimeoutMs,
         ).unref();
+        slot.endWhenIdle();
       }
     }
   }

@@ -23,9 +23,9 @@ const passedOn = ['connect', 'disconnect', 'connectionError', 'drain'] as const;
  *
  * After a rotation idle connections that no longer match are destroyed at once, busy ones finish their responses within
  * `drainTimeoutMs` (a key under `$revoked` gets no time), requests that wait handshake anew, and connections that still
- * match stay warm. The host that is dialled governs, not a `Host` header. A TLS session is resumed only while the pins in force accept
- * the certificates under which it was earned. Plain `http:` is
- * refused (`ERR_PIN_INSECURE_SCHEME`) unless the host's row says `none`. One dispatcher per process, kept.
+ * match stay warm. A TLS session is resumed only while the pins in force accept the certificates under which it was
+ * earned. The host that is dialled governs, not a `Host` header. Plain `http:` is refused (`ERR_PIN_INSECURE_SCHEME`)
+ * unless the host's row says `none`. One dispatcher per process, kept.
  *
  * @example
  * const dispatcher = new PinnedDispatcher(pins);
@@ -63,6 +63,7 @@ export class PinnedDispatcher extends undici.Dispatcher {
     this.#forOlderHandlers = Dispatcher1Wrapper && new Dispatcher1Wrapper(this.#transport);
     for (const name of passedOn) {
       this.#transport.on(name as 'connect', (origin, targets, ...rest: unknown[]) => {
+        if (this.listenerCount(name) === 0) return;
         (this.emit as (...parameters: unknown[]) => boolean)(name, origin, [this, ...targets], ...rest);
       });
     }

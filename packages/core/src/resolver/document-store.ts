@@ -1,5 +1,6 @@
 import { durationText } from '../internal/text.js';
 import type { Target } from '../policy/host.js';
+import type { PinProvider } from '../provider.js';
 import type { NodeCertificate } from '../verify/certificate.js';
 import type { Evidence } from '../verify/evidence.js';
 import { Judgement, type Lookup, type Verdict } from './judgement.js';
@@ -9,6 +10,7 @@ import { LastKnownGood, nothingRecalled, type Recalled } from './last-known-good
 import { RequiredHosts } from './required-hosts.js';
 import type { Snapshot } from './snapshot.js';
 import { startSnapshot, type StartedSnapshot } from './start.js';
+import { updatesOf } from './watching.js';
 
 const nothing = (): void => undefined;
 
@@ -30,10 +32,12 @@ class DocumentStore implements PinStore {
   readonly #keeper: PinKeeper;
   readonly #judgement: Judgement;
   readonly #lastKnownGood: LastKnownGood | undefined;
+  readonly #provider: PinProvider;
 
   constructor(started: StartedSnapshot, { everCovered }: Recalled, context: Omit<KeeperContext, 'use'>) {
     const { settings, lastKnownGood } = context;
     this.#lastKnownGood = lastKnownGood;
+    this.#provider = settings.provider;
     const keeper = new PinKeeper(started, { ...context, use: (next) => this.#judgement.use(next) });
     this.#keeper = keeper;
     this.#judgement = new Judgement(started.snapshot, {
@@ -129,6 +133,7 @@ class DocumentStore implements PinStore {
     const { snapshot, freshness, health, loop, counters, isClosed } = this.#keeper;
     const { document, revision, generation, source, provider, location, notes } = snapshot;
     const { lastError, lastRejected } = health;
+    const updates = updatesOf(this.#provider);
     const expiresAt = freshness.expiresAt(document.expiresAt);
     return {
       state: health.state(),
@@ -145,6 +150,7 @@ class DocumentStore implements PinStore {
       ...(lastRejected === undefined ? {} : { lastRejected }),
       ...(this.#lastKnownGood === undefined ? {} : { lastKnownGood: this.#lastKnownGood.status }),
       ...(notes === undefined ? {} : { notes }),
+      ...(updates === undefined ? {} : { updates }),
       quarantined: document.badRows,
       hosts: [...new Set(document.rows.map((row) => row.pattern))],
       counters,

@@ -1,5 +1,4 @@
 import { PinDocumentError, PinError, type PinProviderError, PinResolverError } from '../errors.js';
-import { foreignErrorLabel } from '../internal/foreign-error.js';
 import { durationText } from '../internal/text.js';
 import { decodeInTurns } from '../policy/decode.js';
 import type { PinDocument } from '../policy/document.js';
@@ -22,6 +21,7 @@ import { RefreshLoop } from './refresh-loop.js';
 import type { RequiredHosts } from './required-hosts.js';
 import { describeSource, type Notes, type Snapshot, snapshotOf } from './snapshot.js';
 import type { StartedSnapshot } from './start.js';
+import { watchProvider } from './watching.js';
 import type { Warnings } from './warnings.js';
 
 /** Longest wait of a request for a read. */
@@ -134,13 +134,7 @@ export class PinKeeper {
   /** Lets the store say when it has changed, where it can. */
   watch(onChange: (revision?: string) => void): void {
     const { settings, warnings } = this.#context;
-    try {
-      settings.provider.watch?.(onChange, { signal: this.#closing.signal });
-    } catch (error) {
-      // The reads at the interval go on.
-      const text = `${settings.provider.name} cannot be watched: ${foreignErrorLabel(error)}`;
-      warnings.say('PINVAULT_LISTENER', 'watch', text);
-    }
+    watchProvider(settings.provider, onChange, this.#closing.signal, warnings);
   }
 
   /** Ends refresh and whatever read is under way. */

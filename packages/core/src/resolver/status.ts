@@ -1,5 +1,6 @@
 import type { PinError } from '../errors.js';
 import type { BadRow, EnforcementMode } from '../policy/document.js';
+import type { ProviderUpdates } from '../provider.js';
 import type { FreshnessState } from './freshness.js';
 import type { BreakerState } from './pace.js';
 import type { Notes, SnapshotSource } from './snapshot.js';
@@ -92,6 +93,8 @@ export interface ResolverStatus {
   readonly lastKnownGood?: LastKnownGoodStatus;
   /** What people have written beside the document in the store (Vault's custom metadata), where one document holds all hosts. */
   readonly notes?: Notes;
+  /** How changes are noticed, where the provider says so. */
+  readonly updates?: ProviderUpdates;
   /** Rows that were set aside. */
   readonly quarantined: readonly BadRow[];
   /** Patterns in force; where each host has a document of its own, a hundred at most. */

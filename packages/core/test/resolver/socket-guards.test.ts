@@ -46,6 +46,11 @@ class FakeSocket extends EventEmitter implements GuardableSocket {
   }
 }
 
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}
+
 async function publish(started: Started, rows: object): Promise<void> {
   started.provider.publish(rows);
   await started.resolver.refresh();
@@ -232,6 +237,10 @@ describe('guardSocket', () => {
     const socket = new FakeSocket();
     guard(socket, { policy: 'close' });
     socket.removeAllListeners();
+    for (let round = 0; round < 3; round += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      collectGarbage();
+    }
     socket.secure();
     await publish(started, { [host]: `${lone} ${other}` });
     await publish(started, { [host]: other });
@@ -269,8 +278,6 @@ describe('guardSocket', () => {
 
   it('holds a socket weakly, and lets the pins of its host go with it', async () => {
     await start();
-    setFlagsFromString('--expose-gc');
-    const collect = runInNewContext('gc') as () => void;
     const collected: true[] = [];
     const registry = new FinalizationRegistry<undefined>(() => collected.push(true));
     (() => {
@@ -281,11 +288,19 @@ describe('guardSocket', () => {
     const before = started.clock.delays.length;
     for (let round = 0; round < 50 && collected.length === 0; round += 1) {
       await new Promise((resolve) => setImmediate(resolve));
-      collect();
+      collectGarbage();
     }
     expect(collected).to.have.length(1);
     await publish(started, { [host]: other });
     expect(started.clock.delays).to.have.length(before - 1);
+  });
+
+  it('asks for the pins in force, also within the trial of a wrong one', async () => {
+    await start();
+    const socket = new FakeSocket().secure();
+    guard(socket, { policy: 'close' });
+    await started.resolver.underWrongPin(target, () => started.clock.advance(30_000));
+    expect(socket.destroyed).to.equal(false);
   });
 
   it('survives an owner that throws', async () => {

@@ -6,7 +6,7 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { TLSSocket } from 'node:tls';
-import { createStaticProvider, PinDocumentError, PinResolver } from '@pinvault/core';
+import { createStaticProvider, PinDocumentError, PinProviderError, PinResolver } from '@pinvault/core';
 import { PinnedAgent } from '@pinvault/node';
 import type { VaultSettings } from '../options.js';
 import type { VaultRequest, VaultResponse } from '../transport.js';
@@ -85,6 +85,25 @@ export class Exchange {
     };
   }
 
+  /** How a WebSocket is opened: as a request, and to the same certificate. @throws PinProviderError */
+  async webSocketTo(node: VaultNode, url: URL, signal: AbortSignal): Promise<SocketRoad> {
+    const isPlain = url.protocol === 'http:';
+    if (node.socketPath !== undefined || (isPlain && this.#settings.proxy !== undefined))
+      throw new PinProviderError(
+        'ERR_PROVIDER_UNAVAILABLE',
+        `the events of the vault at ${node.host} do not come through ${node.socketPath === undefined ? 'a proxy for plain http' : 'a socket of this machine'}`,
+        { provider: 'vault', detail: 'no-road' },
+      );
+    this.#agent ??= this.#createAgent();
+    const agent = await this.#agent;
+    const { options, headers } = await this.#roadTo({ node, url, signal, onSent: () => undefined });
+    const { host: _host, port: _port, ...rest } = options;
+    const to = new URL(url);
+    to.protocol = isPlain ? 'ws:' : 'wss:';
+    if (node.dial !== undefined) to.host = `${node.dial.host}:${node.dial.port}`;
+    return { url: to, options: { ...rest, agent }, headers };
+  }
+
   /** Idempotent. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -151,6 +170,14 @@ export class Exchange {
     if (this.#isClosed) await resolver.close();
     return new PinnedAgent(resolver, tlsOptions);
   }
+}
+
+/** How a WebSocket to the vault is opened. */
+export interface SocketRoad {
+  /** `ws:` or `wss:`. */
+  readonly url: URL;
+  readonly options: RequestOptions & { readonly servername?: string };
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 interface Road {

@@ -9,14 +9,14 @@ const maxNameLength = 128;
 const maxTextLength = 512;
 
 /** The custom metadata of a secret, fit to be shown; `undefined` where there is none. */
-export function notesOf(customMetadata: unknown, token: Secrets): Notes | undefined {
+export function notesOf(customMetadata: unknown, secrets: Secrets): Notes | undefined {
   if (typeof customMetadata !== 'object' || customMetadata === null) return undefined;
   const notes = Object.entries(customMetadata)
     .filter((entry): entry is [string, string] => typeof entry[1] === 'string')
     .slice(0, maxNotes)
     .map(([name, text]) => [
-      foreignText(name, token, maxNameLength),
-      foreignText(text, token, maxTextLength),
+      foreignText(name, secrets, maxNameLength),
+      foreignText(text, secrets, maxTextLength),
     ]);
   return notes.length === 0 ? undefined : (Object.fromEntries(notes) as Notes);
 }

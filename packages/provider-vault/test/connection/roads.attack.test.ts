@@ -153,7 +153,14 @@ describe('a server in the vault’s place, with a certificate of a trusted CA', 
         { address: redirector.origin, redirectAddresses: [vault.origin] },
         { addresses: ['https://127.0.0.1:1', vault.origin] },
       ]) {
-        const common = { path: 'secret/tls-pins', token, ca: root.pem, pins: genuine.pin, env: {} };
+        const common = {
+          path: 'secret/tls-pins',
+          kvVersion: 2,
+          token,
+          ca: root.pem,
+          pins: genuine.pin,
+          env: {},
+        } as const;
         expect(await readOnce({ ...common, ...options })).to.have.property('revision', '1');
       }
       expect(vault.requests).to.equal(4);

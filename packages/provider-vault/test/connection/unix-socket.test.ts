@@ -31,7 +31,8 @@ describe('a listener on a unix socket', () => {
     await rm(folder, { recursive: true });
   });
 
-  const read = (options: object) => readOnce({ path: 'secret/tls-pins', token: 't', env: {}, ...options });
+  const read = (options: object) =>
+    readOnce({ path: 'secret/tls-pins', kvVersion: 2, token: 't', env: {}, ...options });
 
   it('is read, by option and by VAULT_AGENT_ADDR, which goes before VAULT_ADDR', async () => {
     const address = `unix://${socketPath}`;

@@ -12,6 +12,7 @@ import { listen, stopListening } from './listening.js';
 import { decodePath, presentedToken, readJson, send } from './vault-http.js';
 import { answerKv } from './vault-routes.js';
 import {
+  capabilitiesAnswer,
   errors,
   healthAnswer,
   invalidPathAnswer,
@@ -40,7 +41,7 @@ export type DevVaultResponder = (request: IncomingMessage, response: ServerRespo
 
 /**
  * A small server with the API of Vault's KV v2 back end: `data`, `metadata`, `delete`, `undelete` and `destroy` under
- * the mount, `sys/health`, `sys/internal/ui/mounts` and `auth/token/lookup-self`. State lives in memory. **Security:**
+ * the mount, `sys/health`, `sys/internal/ui/mounts`, `sys/capabilities-self` and `auth/token/lookup-self`. State lives in memory. **Security:**
  * for tests only: one token, no policies, no encryption at rest.
  */
 export class DevVault {
@@ -136,6 +137,8 @@ export class DevVault {
     if (presentedToken(request) !== this.token) return errors(403, 'permission denied');
     if (method === 'GET' && path === '/v1/auth/token/lookup-self')
       return tokenAnswer(this.token, this.#startedAt);
+    if (method === 'POST' && path === '/v1/sys/capabilities-self')
+      return capabilitiesAnswer(await readJson(request));
     if (method === 'GET' && path.startsWith('/v1/sys/internal/ui/mounts/')) return this.#describeMount(path);
 
     if (!path.startsWith('/v1/')) return errors(404);

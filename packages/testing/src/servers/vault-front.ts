@@ -53,6 +53,7 @@ export class VaultFront {
   readonly #sockets = new WebSocketServer({ noServer: true });
   readonly #subscribers = new Set<Subscriber>();
   readonly #requests: FrontRequest[] = [];
+  readonly #held = new Set<Duplex>();
   #subscriptions = 0;
   #refusal: number | 'hang' | undefined;
   #isEnterprise = true;
@@ -119,6 +120,7 @@ export class VaultFront {
   async close(): Promise<void> {
     const stopped = stopListening(this.#server);
     this.dropSubscribers();
+    for (const socket of this.#held) socket.destroy();
     this.#sockets.close();
     this.#server.closeAllConnections();
     await stopped;
@@ -164,7 +166,10 @@ export class VaultFront {
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     this.#subscriptions += 1;
     socket.on('error', () => undefined);
-    if (this.#refusal === 'hang') return;
+    if (this.#refusal === 'hang') {
+      this.#held.add(socket);
+      return;
+    }
     const url = new URL(request.url ?? '/', 'http://vault');
     const [, type] = /^\/v1\/sys\/events\/subscribe\/(.+)$/u.exec(decodeURIComponent(url.pathname)) ?? [];
     if (this.#refusal !== undefined) refuse(socket, this.#refusal, 'refused');

@@ -100,6 +100,14 @@ export function healthAnswer(sealed: boolean, clusterId: string): VaultAnswer {
   };
 }
 
+/** `sys/capabilities-self` for a root token. */
+export function capabilitiesAnswer(asked: KvData | undefined): VaultAnswer {
+  const paths: unknown = asked?.['paths'];
+  if (!Array.isArray(paths)) return errors(400, 'paths must be supplied');
+  const capabilities = Object.fromEntries(paths.map((path) => [String(path), ['root']]));
+  return envelope({ ...capabilities, capabilities: ['root'] });
+}
+
 /** `auth/token/lookup-self` for a root token that never ends. */
 export function tokenAnswer(token: string, createdAt: number): VaultAnswer {
   return envelope({

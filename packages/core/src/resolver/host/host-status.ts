@@ -3,6 +3,7 @@ import type { ResolverSettings } from '../options.js';
 import type { StoreStatus } from '../pin-store.js';
 import type { Snapshot } from '../snapshot.js';
 import { type HostStatus, summarise } from '../status.js';
+import { updatesOf } from '../watching.js';
 import { stateOf } from './host-health.js';
 import type { HostKeeper } from './host-keeper.js';
 import type { HostPins } from './host-pins.js';
@@ -32,6 +33,7 @@ export function statusOf(keeper: HostKeeper, { provider }: ResolverSettings, pic
   }
   const { lastError } = reads.store;
   const worst = health.worst();
+  const updates = updatesOf(provider);
   return {
     state: health.state(),
     source: 'provider',
@@ -43,6 +45,7 @@ export function statusOf(keeper: HostKeeper, { provider }: ResolverSettings, pic
     nextRefreshAt: null,
     breaker: reads.store.breaker,
     ...(lastError === undefined ? {} : { lastError: summarise(lastError, reads.store.lastErrorAt) }),
+    ...(updates === undefined ? {} : { updates }),
     quarantined: picture.document.badRows.slice(0, maxListed),
     hosts: [...patterns],
     perHost: {

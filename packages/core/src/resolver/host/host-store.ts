@@ -6,6 +6,7 @@ import { type Lookup, readHost, readTarget, type Verdict } from '../judgement.js
 import type { RefreshOutcome } from '../keeper.js';
 import type { PinStore, StartedStore, StoreContext, StoreStatus } from '../pin-store.js';
 import type { Snapshot } from '../snapshot.js';
+import { watchProvider } from '../watching.js';
 import { HostJudgement } from './host-judgement.js';
 import { HostKeeper } from './host-keeper.js';
 import { pictureOf } from './host-picture.js';
@@ -36,6 +37,7 @@ class HostStore implements PinStore {
   readonly #keeper: HostKeeper;
   readonly #judgement: HostJudgement;
   readonly #context: StoreContext;
+  readonly #closing = new AbortController();
   #picture: Snapshot | undefined;
 
   constructor(keeper: HostKeeper, context: StoreContext) {
@@ -51,6 +53,15 @@ class HostStore implements PinStore {
     }
     const about = { resolver: settings.name, at: settings.clock.now(), snapshot: this.snapshot };
     events.emit(snapshotEvent('ready', about, {}));
+    const onChange = (revision?: string, host?: string): void => {
+      try {
+        this.notify(revision, host);
+      } catch {
+        // A text that is no host: something has changed, and nobody knows where.
+        this.notify(undefined, undefined);
+      }
+    };
+    watchProvider(settings.provider, onChange, this.#closing.signal, warnings);
   }
 
   get snapshot(): Snapshot {
@@ -185,6 +196,7 @@ class HostStore implements PinStore {
   }
 
   stop(): void {
+    this.#closing.abort();
     this.#keeper.stop();
   }
 }

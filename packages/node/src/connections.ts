@@ -1,0 +1,90 @@
+import type { Duplex } from 'node:stream';
+import type { PinEventListener } from '@pinvault/core';
+import { type Connection, endsAtOnce, whyStale } from './connection.js';
+import type { PinSource } from './pin-source.js';
+import type { Resumption } from './resumption.js';
+
+/** What the connections of an agent need to know of it. */
+interface Surroundings {
+  readonly pins: PinSource;
+  readonly resumption: Resumption;
+  readonly drainTimeoutMs: number;
+  /** The sockets in the agent's pools. */
+  idle(): readonly Duplex[];
+}
+
+/** The connections of an agent, from the dial to the close: each rotation judges them. */
+export class Connections {
+  readonly #around: Surroundings;
+  readonly #open = new Set<Connection>();
+  readonly #bySocket = new WeakMap<object, Connection>();
+  readonly #onRotate: PinEventListener<'rotate'> = ({ host }) => this.#sweep(host);
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+  }
+
+  of(socket: Duplex): Connection | undefined {
+    return this.#bySocket.get(socket);
+  }
+
+  track(connection: Connection, socket: Duplex | null | undefined): void {
+    if (socket === null || socket === undefined || connection.socket === socket) return;
+    const { pins } = this.#around;
+    connection.socket = socket;
+    // An agent without connections holds no listener, so that one that is dropped can be collected.
+    if (this.#open.size === 0) pins.on('rotate', this.#onRotate);
+    if (!this.#open.has(connection)) connection.release = pins.retain?.(connection.target);
+    this.#open.add(connection);
+    this.#bySocket.set(socket, connection);
+    socket.once('close', () => this.#forget(connection));
+  }
+
+  #forget(connection: Connection): void {
+    clearTimeout(connection.drainTimer);
+    connection.release?.();
+    this.#around.resumption.ended(connection);
+    this.#open.delete(connection);
+    if (this.#open.size === 0) this.#around.pins.off('rotate', this.#onRotate);
+  }
+
+  /** @param host - the only one whose pins have changed, where each has a document of its own */
+  #sweep(host: string | undefined): void {
+    const { pins, resumption } = this.#around;
+    resumption.dropStale(host);
+    const isConcerned = (connection: Connection): boolean =>
+      host === undefined || connection.evidence?.host === host;
+    for (const socket of this.#around.idle()) {
+      const connection = this.of(socket);
+      if (connection === undefined || !isConcerned(connection)) continue;
+      if (whyStale(pins, connection) !== undefined) drop(socket);
+    }
+    for (const connection of this.#open) {
+      if (connection.evidence === undefined) connection.isOvertaken = true;
+      else if (isConcerned(connection)) this.#drain(connection);
+    }
+  }
+
+  #drain(connection: Connection): void {
+    const { socket } = connection;
+    if (socket === undefined || socket.destroyed) return;
+    const reason = whyStale(this.#around.pins, connection);
+    if (reason === undefined) {
+      // Matches again: an edit was undone while it drained.
+      clearTimeout(connection.drainTimer);
+      delete connection.drainTimer;
+    } else if (endsAtOnce(reason)) {
+      socket.destroy(reason);
+    } else {
+      connection.drainTimer ??= setTimeout(() => socket.destroy(reason), this.#around.drainTimeoutMs).unref();
+    }
+  }
+}
+
+/** Destroys a connection that has no request. */
+export function drop(socket: Duplex): void {
+  socket.destroy();
+  // Node's own way out of the pool, which it takes at 'close' otherwise: in between, scheduling lifo would hand the
+  // destroyed socket to a request of this very tick.
+  socket.emit('agentRemove');
+}

@@ -1,0 +1,2 @@
+export { createPinnedFetch, PinnedDispatcher } from '@pinvault/undici';
+export type { PinnedDispatcherOptions, PinnedFetchOptions } from '@pinvault/undici';

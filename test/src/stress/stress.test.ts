@@ -1,0 +1,14 @@
+import { expect } from 'chai';
+import { stress } from './stress.js';
+
+describe('requests while the pins change all the time', function () {
+  this.timeout(60_000);
+
+  it('are never on a removed pin, and none is lost', async () => {
+    const result = await stress({ requests: 4_000, rotationMs: 40 });
+    expect(result.lost).to.deep.equal([]);
+    expect(result.onRemovedPin).to.equal(0);
+    expect(result.rotations).to.be.at.least(10);
+    expect(result.resumed).to.be.at.least(20);
+  });
+});
