@@ -63,7 +63,8 @@ class MysqlStream extends Duplex {
   readonly #fromServer = new PacketReader();
   readonly #fromDriver = new PacketReader();
   #secured: TLSSocket | undefined;
-  /** The driver's login, held back until the handshake is judged. */
+  #isGreeted = false;
+  /** Until then packets are numbered anew. */
   #isLoggedIn = false;
 
   constructor(pins: SocketPins, options: PinnedMysqlOptions & { readonly port: number }) {
@@ -132,6 +133,8 @@ class MysqlStream extends Duplex {
   }
 
   #greeted(chunk: Buffer): void {
+    // Said in the clear, and by whomever: the driver would take it for the answer to its login.
+    if (this.#isGreeted) throw invalidOption('stream', 'talks to a server that speaks before its turn');
     this.#fromServer.push(chunk);
     const greeting = this.#fromServer.take();
     if (greeting === undefined) return;
@@ -141,7 +144,7 @@ class MysqlStream extends Duplex {
         host,
       });
     }
-    // Whatever else was said in the clear is not to be taken for what is said under TLS (CVE-2021-44532's kind).
+    this.#isGreeted = true;
     if (this.#fromServer.rest().length > 0)
       throw invalidOption('stream', 'talks to a server that speaks before its turn');
     this.push(greeting);
