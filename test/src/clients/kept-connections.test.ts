@@ -26,14 +26,12 @@ describe('what a driver keeps in a pool', function () {
   }
 
   /** The connection in the pool ends with its pin, and the next one is refused. */
-  async function expectEnded(
-    { pins, front, next, pin }: Scene,
-    query: () => Promise<unknown>,
-  ): Promise<void> {
+  async function expectEnded(at: Scene, query: () => Promise<unknown>): Promise<void> {
+    const { pins, front, next } = at;
     await query();
     expect(front.applicationBytes).to.be.greaterThan(0);
     const rotated = new Promise((resolve) => pins.on('rotate', resolve));
-    await pin.call(scene, next);
+    await at.pin(next);
     await rotated;
     await front.settled();
     const bytes = front.applicationBytes;
