@@ -9,6 +9,7 @@ import type { DemoVault } from './vault.js';
 import type { Rows } from './operator.js';
 import { callVault, kvSecret, valueAt, vaultOptions, writeRows } from './vault-api.js';
 import { StoryBroken, until } from './waiting.js';
+import { Watchdog } from './watchdog.js';
 
 const token = 'root';
 const startAttempts = 3;
@@ -40,6 +41,7 @@ class OpenBao implements DemoVault {
   readonly #child: ChildProcess;
   readonly #ended: Promise<unknown>;
   readonly #folder: string;
+  readonly #watchdog: Watchdog;
   readonly #endNow = (): void => this.#abandon();
   #version = '';
   #log = '';
@@ -53,6 +55,7 @@ class OpenBao implements DemoVault {
       env: { HOME: folder, BAO_TOKEN_PATH: join(folder, 'token'), PATH: process.env['PATH'] },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    this.#watchdog = new Watchdog(this.#child, folder);
     const take = (chunk: string): void => {
       this.#log += chunk;
     };
@@ -100,12 +103,14 @@ class OpenBao implements DemoVault {
     const { pid } = this.#child;
     this.#child.kill('SIGKILL');
     await this.#ended;
+    await this.#watchdog.callOff();
     return `process ${pid ?? '?'} ended with SIGKILL`;
   }
 
   async close(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#ended;
+    await this.#watchdog.callOff();
     rmSync(this.#folder, { recursive: true, force: true });
     process.off('exit', this.#endNow);
   }
@@ -117,6 +122,7 @@ class OpenBao implements DemoVault {
 
   #abandon(): void {
     this.#child.kill('SIGKILL');
+    this.#watchdog.abandon();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }

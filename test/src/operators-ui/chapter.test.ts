@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { describeWithOpenBao } from '../support/open-bao.js';
 import { chapter, chapterCommands } from './chapter.js';
 import { pictures } from './screenshots.js';
-import { host, operator, World } from './world.js';
+import { host, operator, Site, World } from './world.js';
 
 describe("the operators' chapter", () => {
   it('shows the pictures that the test of the interface takes, and no others', () => {
@@ -33,16 +33,25 @@ describe("the operators' chapter", () => {
 describeWithOpenBao("the commands of the operators' chapter", function () {
   this.timeout(60_000);
 
+  let site: Site;
   let world: World;
   let instance: Server;
 
-  beforeEach(async () => {
-    world = await World.start('dev');
+  before(async () => {
+    site = await Site.start('dev');
     // `bao login` reads a password from a terminal only.
     await run('bao login -method=userpass username="$USER" password="$PASSWORD"', {
       USER: operator.user,
       PASSWORD: operator.password,
     });
+  });
+
+  after(async () => {
+    await site.close();
+  });
+
+  beforeEach(async () => {
+    world = await World.start(site);
     instance = createServer((_, response) => response.end(JSON.stringify(world.pins.status())));
     instance.listen(0, '127.0.0.1');
     await once(instance, 'listening');
@@ -54,7 +63,7 @@ describeWithOpenBao("the commands of the operators' chapter", function () {
   });
 
   async function run(script: string, variables: NodeJS.ProcessEnv = {}): Promise<string> {
-    const { exitCode, output } = await world.shell.run(script, variables);
+    const { exitCode, output } = await site.shell.run(script, variables);
     expect(exitCode, `${script}\n${output}`).to.equal(0);
     return output;
   }
@@ -72,7 +81,7 @@ describeWithOpenBao("the commands of the operators' chapter", function () {
     ) as [string, string, string, string, string];
 
     const pem = leaves.next.key.privateKey.export({ type: 'pkcs8', format: 'pem' });
-    await world.shell.put('next-key.pem', pem.toString());
+    await site.shell.put('next-key.pem', pem.toString());
     const [pin = ''] = /sha256\/[A-Za-z0-9+/]{43}=/u.exec(await run(getPin)) ?? [];
     expect(pin).to.equal(leaves.next.pin);
 
@@ -117,6 +126,15 @@ describeWithOpenBao("the commands of the operators' chapter", function () {
     }
   });
 
+  it('undo a revocation too, where an older version is restored', async () => {
+    await run(command('A key has leaked', 0), { LEAKED_PIN: world.leaves.old.pin });
+    await world.followed('2');
+    expect(await world.request()).to.deep.equal({ outcome: 'ERR_PIN_REVOKED', bytes: 0 });
+    await run(command('Undo', 0), { GOOD_VERSION: '1' });
+    await world.followed('3');
+    expect((await world.request()).outcome).to.equal(200);
+  });
+
   it('open a host in an emergency', async () => {
     const { leaves, server } = world;
     server.use([leaves.next]);
@@ -132,8 +150,8 @@ describeWithOpenBao("the commands of the operators' chapter", function () {
   });
 
   it('let the operator edit this one secret, and nothing else', async () => {
-    const { vault } = world;
-    const token = await world.operatorToken();
+    const { vault } = site;
+    const token = await vault.createToken({ policies: ['default', 'tls-pins-operator'] });
     const write = { data: { [host]: 'none' } };
     expect((await vault.api('POST', 'secret/data/other', write, token)).status).to.equal(403);
     expect((await vault.api('DELETE', 'secret/data/tls-pins', undefined, token)).status).to.equal(403);

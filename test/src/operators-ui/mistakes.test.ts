@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { PinEvent } from 'pinvault';
 import { describeWithOpenBao } from '../support/open-bao.js';
 import { chapter } from './chapter.js';
-import { host, World } from './world.js';
+import { host, Site, World } from './world.js';
 
 const pin = `sha256/${'A'.repeat(42)}E=`;
 
@@ -16,12 +16,21 @@ function said(mistake: string): string {
 describeWithOpenBao("the mistakes of the operators' chapter", function () {
   this.timeout(60_000);
 
+  let site: Site;
   let world: World;
-  let before: number;
+  let eventsBefore: number;
+
+  before(async () => {
+    site = await Site.start('dev');
+  });
+
+  after(async () => {
+    await site.close();
+  });
 
   beforeEach(async () => {
-    world = await World.start('dev');
-    before = world.events.length;
+    world = await World.start(site);
+    eventsBefore = world.events.length;
   });
 
   afterEach(async () => {
@@ -29,7 +38,7 @@ describeWithOpenBao("the mistakes of the operators' chapter", function () {
   });
 
   async function save(rows: Readonly<Record<string, string>>): Promise<void> {
-    expect((await world.vault.api('POST', 'secret/data/tls-pins', { data: rows })).status).to.equal(200);
+    expect((await site.vault.api('POST', 'secret/data/tls-pins', { data: rows })).status).to.equal(200);
   }
 
   /** The event that tells of the mistake; the chapter names it and its code, and the good pins serve on. */
@@ -38,7 +47,7 @@ describeWithOpenBao("the mistakes of the operators' chapter", function () {
     type: Type,
     codeOf: (event: Extract<PinEvent, { type: Type }>) => string,
   ): Promise<void> {
-    const event = await world.told(type, before);
+    const event = await world.told(type, eventsBefore);
     expect(said(mistake))
       .to.include(`\`${type}\``)
       .and.include(`\`${codeOf(event)}\``);
@@ -109,7 +118,7 @@ describeWithOpenBao("the mistakes of the operators' chapter", function () {
   });
 
   it('a deleted secret changes nothing, and is told', async () => {
-    await world.vault.api('DELETE', 'secret/data/tls-pins');
+    await site.vault.api('DELETE', 'secret/data/tls-pins');
     await isTold('the secret, or its newest version', 'refreshError', ({ error }) => error.code);
     expect(world.pins.status().lastError?.code).to.equal('ERR_PROVIDER_NOT_FOUND');
     await servesOn();

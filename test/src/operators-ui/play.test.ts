@@ -55,6 +55,12 @@ class Game {
     return this.#child.exitCode;
   }
 
+  /** Kills the demo's own process, which can close nothing then. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await once(this.#child, 'exit');
+  }
+
   /** Whether a process of its group still runs. */
   get hasLeftProcesses(): boolean {
     try {
@@ -123,7 +129,6 @@ describeWithVaultUi('npm run demo -- --play', function () {
     await game.says(/Undo it/u);
     await ui.restore(3);
     await game.says(/requests are accepted/u);
-
     expect(await game.interrupt()).to.equal(130);
     await game.says(/Ended by SIGINT; everything is closed/u);
     expect(game.hasLeftProcesses).to.equal(false);
@@ -131,6 +136,38 @@ describeWithVaultUi('npm run demo -- --play', function () {
     const health = { address, method: 'GET', path: 'sys/health' };
     expect(await callApi(health).catch((error: NodeJS.ErrnoException) => error.code)).to.equal(
       'ECONNREFUSED',
+    );
+  });
+
+  it('tells of what is refused, revoked, or open', async () => {
+    const [, page = '', address = ''] = await game.says(/Open +((http:\/\/127\.0\.0\.1:\d+)\S+)/u);
+    const [, user = '', password = ''] = await game.says(/Username (\S+) +Password (\S+)/u);
+    const [, next = ''] = await game.says(/Step 1:[\s\S]* value +(\S+)/u);
+    const ui = await VaultUi.open(browser, address);
+    await ui.logInAt(page, { user, password });
+
+    await ui.edit({ [`https://${host}`]: next });
+    await game.says(/version 2 is refused whole: ERR_DOCUMENT_MALFORMED/u);
+    await game.says(/the pins of version 1 stay in force/u);
+    await ui.edit({ [`https://${host}`]: undefined, [`${host}#next`]: `sha256/${'A'.repeat(42)}E=` });
+    await game.says(/version 3 is in force[\s\S]*it is of no key that the server is going to have/u);
+    await ui.edit({ [`${host}#next`]: undefined, [host]: 'none' });
+    await game.says(/requests are accepted[\s\S]*no pin of the server's key is why/u);
+    await ui.edit({ [host]: next });
+    await game.says(/requests are refused: ERR_PIN_MISMATCH, 0 bytes[\s\S]*Undo it/u);
+    await ui.restore(1);
+    await game.says(/requests are accepted[\s\S]*Step 1/u);
+    await ui.edit({ '$revoked#leak': next });
+    await game.says(/version 7 is in force[\s\S]*\+ "\$revoked#leak"[\s\S]*Step 1/u);
+    expect(await game.interrupt()).to.equal(130);
+  });
+
+  it('leaves no server even where the demo itself is killed', async () => {
+    await game.says(/Step 1/u);
+    await game.kill();
+    await until(
+      async () => !game.hasLeftProcesses && (await readdir(temporary)).length === 0,
+      () => 'a server, or its folder, is left',
     );
   });
 

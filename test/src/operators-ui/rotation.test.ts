@@ -3,29 +3,32 @@ import type { Browser } from 'playwright-core';
 import { describeWithVaultUi, startChromium } from './chromium.js';
 import { takePicture } from './screenshots.js';
 import { VaultUi } from './vault-ui.js';
-import { host, operator, World } from './world.js';
+import { host, operator, Site, World } from './world.js';
 
 describeWithVaultUi("an operator in the vault's own web interface", function () {
   this.timeout(60_000);
 
   let browser: Browser;
+  let site: Site;
   let world: World;
   let ui: VaultUi;
 
   before(async () => {
+    // With a root token that can be recognised, unlike that of the dev mode.
+    site = await Site.start('persistent');
     browser = await startChromium();
   });
 
   after(async () => {
     await browser.close();
+    await site.close();
   });
 
   beforeEach(async () => {
-    // With a root token that can be recognised, unlike that of the dev mode.
-    world = await World.start('persistent');
-    ui = await VaultUi.open(browser, world.vault.address, async (page, name) => {
+    world = await World.start(site);
+    ui = await VaultUi.open(browser, site.vault.address, async (page, name) => {
       // Nothing that the operator sees, and no picture of it, holds the key to the whole vault.
-      expect(await page.content()).not.to.include(world.vault.token);
+      expect(await page.content()).not.to.include(site.vault.token);
       await takePicture(page, name);
     });
     await ui.logIn(operator);
@@ -93,7 +96,7 @@ describeWithVaultUi("an operator in the vault's own web interface", function () 
   });
 
   it('undoes an edit by restoring an old version', async () => {
-    const { leaves, vault } = world;
+    const { leaves } = world;
     await ui.edit({ [`${host}#next`]: leaves.next.pin });
     await ui.edit({ [host]: undefined });
     await world.followed('3');
@@ -103,14 +106,14 @@ describeWithVaultUi("an operator in the vault's own web interface", function () 
     expect(await ui.shownVersion()).to.equal('Version 4');
     await world.followed('4');
     expect(await world.request()).to.deep.include({ outcome: 200 });
-    expect((await vault.api('GET', 'secret/data/tls-pins')).body).to.deep.nested.include({
+    expect((await site.vault.api('GET', 'secret/data/tls-pins')).body).to.deep.nested.include({
       'data.data': { [host]: leaves.old.pin, [`${host}#next`]: leaves.next.pin },
     });
   });
 
   it('cannot save over what somebody else has saved meanwhile', async () => {
     const { leaves } = world;
-    const second = await VaultUi.open(browser, world.vault.address);
+    const second = await VaultUi.open(browser, site.vault.address);
     await second.logIn(operator);
     const form = await second.openForm();
     await ui.edit({ [`${host}#next`]: leaves.next.pin });

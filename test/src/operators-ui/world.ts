@@ -19,21 +19,49 @@ const refreshIntervalMs = 1_000;
 /** The read itself, and the timers of a busy machine. */
 const slackMs = 2_000;
 
-/** A vault set up by the chapter's own commands, and a pinned service that follows it. */
-export class World {
+/** A vault set up by the chapter's own commands, and somebody's shell. One serves all the tests of a file. */
+export class Site {
   readonly vault: OpenBaoServer;
   readonly shell: Shell;
+
+  private constructor(vault: OpenBaoServer, shell: Shell) {
+    this.vault = vault;
+    this.shell = shell;
+  }
+
+  static async start(mode: OpenBaoMode): Promise<Site> {
+    const vault = await startOpenBao({ mode });
+    const shell = await Shell.open(vault);
+    const variables = { BAO_TOKEN: vault.token, PIN: 'none', PASSWORD: operator.password };
+    for (const script of chapterCommands.get('Set-up, once') ?? []) {
+      const { exitCode, output } = await shell.run(script, variables);
+      if (exitCode !== 0) throw new Error(`the set-up of the chapter failed: ${output}`);
+    }
+    return new Site(vault, shell);
+  }
+
+  /** The secret has one version, with this pin for the host. */
+  async reset(pin: string): Promise<void> {
+    await this.vault.api('DELETE', 'secret/metadata/tls-pins');
+    const written = await this.vault.api('POST', 'secret/data/tls-pins', { data: { [host]: pin } });
+    if (written.status !== 200) throw new Error(`the vault answered the reset with ${written.status}`);
+  }
+
+  async close(): Promise<void> {
+    await this.shell.close();
+    await this.vault.stop();
+  }
+}
+
+/** A pinned service that follows the vault of a site, and the server that it calls. */
+export class World {
   readonly server: TestTlsServer;
   readonly pins: PinResolver;
   readonly agent: PinnedAgent;
   readonly events: readonly PinEvent[];
   readonly leaves: { readonly old: TestCertificate; readonly next: TestCertificate };
 
-  private constructor(
-    parts: Pick<World, 'vault' | 'shell' | 'server' | 'pins' | 'agent' | 'events' | 'leaves'>,
-  ) {
-    this.vault = parts.vault;
-    this.shell = parts.shell;
+  private constructor(parts: Pick<World, 'server' | 'pins' | 'agent' | 'events' | 'leaves'>) {
     this.server = parts.server;
     this.pins = parts.pins;
     this.agent = parts.agent;
@@ -41,12 +69,10 @@ export class World {
     this.leaves = parts.leaves;
   }
 
-  static async start(mode: OpenBaoMode): Promise<World> {
+  static async start(site: Site): Promise<World> {
     const root = await createRootCa({ subject: 'Example Root' });
     const leaves = { old: await root.issue({ hosts: [host] }), next: await root.issue({ hosts: [host] }) };
-    const vault = await startOpenBao({ mode });
-    const shell = await Shell.open(vault);
-    await setUp(shell, vault, leaves.old.pin);
+    await site.reset(leaves.old.pin);
     const events: PinEvent[] = [];
     const pins = await createPinResolver(
       {
@@ -55,8 +81,8 @@ export class World {
         warnings: false,
         onEvent: (event) => events.push(event),
         vault: {
-          address: vault.address,
-          token: await vault.createToken({ policies: ['tls-pins-reader'] }),
+          address: site.vault.address,
+          token: await site.vault.createToken({ policies: ['tls-pins-reader'] }),
           path: 'secret/tls-pins',
         },
       },
@@ -64,7 +90,7 @@ export class World {
     );
     const agent = new PinnedAgent(pins, { ca: root.pem, lookup: loopbackLookup });
     const server = await startTlsServer({ chain: [leaves.old] });
-    return new World({ vault, shell, server, pins, agent, events, leaves });
+    return new World({ server, pins, agent, events, leaves });
   }
 
   /** The status of one request, or the code of its refusal, and how many bytes of it reached the server. */
@@ -102,17 +128,10 @@ export class World {
     return event;
   }
 
-  /** A token with the operator's own policy. */
-  async operatorToken(): Promise<string> {
-    return this.vault.createToken({ policies: ['default', 'tls-pins-operator'] });
-  }
-
   async close(): Promise<void> {
     this.agent.destroy();
     await this.pins.close();
     await this.server.close();
-    await this.shell.close();
-    await this.vault.stop();
   }
 
   async #outcome(): Promise<number | string> {
@@ -125,16 +144,5 @@ export class World {
     } catch (error) {
       return pinErrorCode(error) ?? String(error);
     }
-  }
-}
-
-async function setUp(shell: Shell, vault: OpenBaoServer, pin: string): Promise<void> {
-  for (const script of chapterCommands.get('Set-up, once') ?? []) {
-    const { exitCode, output } = await shell.run(script, {
-      BAO_TOKEN: vault.token,
-      PIN: pin,
-      PASSWORD: operator.password,
-    });
-    if (exitCode !== 0) throw new Error(`the set-up of the chapter failed: ${output}`);
   }
 }

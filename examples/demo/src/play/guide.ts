@@ -7,17 +7,19 @@ export interface Situation {
   readonly rows: ShownRows;
   /** The key that the server has now. */
   readonly server: ServerKey;
+  /** Whether a request with a handshake of its own was answered just now. */
+  readonly isAccepted: boolean;
   readonly pins: Readonly<Record<ServerKey, string>>;
 }
 
 /** Which step comes next: its name, and what to do, line by line. */
 export interface Step {
-  readonly name: 'add' | 'switch' | 'delete' | 'done' | 'undo' | 'wrong-pin' | 'revoked';
+  readonly name: 'add' | 'switch' | 'delete' | 'done' | 'undo' | 'open' | 'wrong-pin' | 'revoked';
   readonly lines: readonly string[];
 }
 
 /** The runbook of docs/operators.md, as far as these rows and this server are. */
-export function nextStep({ rows, server, pins }: Situation): Step {
+export function nextStep({ rows, server, isAccepted, pins }: Situation): Step {
   const has = (key: ServerKey): boolean => rowsOf(rows).some((value) => value.includes(pins[key]));
   if ([...rows].some(([key, value]) => key.startsWith('$revoked') && value.includes(pins[server]))) {
     return step(
@@ -26,7 +28,7 @@ export function nextStep({ rows, server, pins }: Situation): Step {
       'To go on playing: "Create new version", the bin beside the row $revoked, "Save".',
     );
   }
-  if (!has(server)) return undo(server);
+  if (!has(server)) return isAccepted ? open : undo(server);
   if (server === 'next') return has('old') ? deleteOld : done;
   if (has('next')) return step('switch', 'Both keys are accepted now. Next: the server gets its new key.');
   if (rowsOf(rows).length > 1) {
@@ -51,6 +53,12 @@ const deleteOld = step(
   'Step 2: the old key has served its time. "Create new version", click the bin beside the row',
   `    ${apiHost}`,
   'and "Save".',
+);
+
+const open = step(
+  'open',
+  "Requests are accepted, and no pin of the server's key is why: that is what none and mode=report are for, in",
+  'an emergency. Whoever has a certificate is accepted now. When it is over, put the pin back.',
 );
 
 const done = step(

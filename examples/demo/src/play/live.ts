@@ -51,7 +51,7 @@ export class Live {
     if (this.#signal.aborted) return;
     this.#tellConnections();
     this.#tellOutcome(outcome);
-    await this.#guide();
+    await this.#guide(outcome.kind === 'accepted');
   }
 
   #tellEdit(): void {
@@ -132,9 +132,9 @@ export class Live {
     return row === undefined ? 'of no row' : `of the row "${row}"`;
   }
 
-  async #guide(): Promise<void> {
+  async #guide(isAccepted: boolean): Promise<void> {
     const pins = { old: this.#pinOf('old'), next: this.#pinOf('next') };
-    const step = nextStep({ rows: this.#rows, server: this.#server, pins });
+    const step = nextStep({ rows: this.#rows, server: this.#server, isAccepted, pins });
     if (step.name === this.#step) return;
     this.#step = step.name;
     for (const line of step.lines) this.#narrator.instruct(line);

@@ -112,9 +112,12 @@ export function mountPath(fields: AuthFields, method: string): string {
     .join('/');
 }
 
-/** One segment of a path: what looks like a way out of it would reach another part of the API. @throws TypeError */
+/**
+ * One segment of a path: what looks like a way out of it would reach another part of the API, also where the server decodes
+ * it first. @throws TypeError
+ */
 export function encodedSegment(segment: string, option: string): string {
-  if (segment === '' || segment === '.' || segment === '..' || /[\p{Cc}\p{Cf}\p{Cs}\\?#%]/u.test(segment))
+  if (/(?:^|\/)\.{0,2}(?:\/|$)/u.test(segment) || /[\p{Cc}\p{Cf}\p{Cs}\\?#%]/u.test(segment))
     throw invalidOption(option, 'is empty, or holds what a path cannot have');
   return encodeURIComponent(segment);
 }
