@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { pinErrorCode } from 'pinvault';
-import type { Client } from './client.js';
 import { drivers } from './drivers.js';
 import { httpClients } from './http-clients.js';
 import { record } from './results.js';
@@ -75,7 +74,12 @@ describe('every client of a service', function () {
         await expectRefused(scene, async () => kept.ask());
         expect(scene.front.resumed).to.equal(resumed);
         await kept.close();
-        record(client.name, 'resumed', 'works', resumed === 0 ? 'resumes none' : 'resumes what is still pinned');
+        record(
+          client.name,
+          'resumed',
+          'works',
+          resumed === 0 ? 'resumes none' : 'resumes what is still pinned',
+        );
       });
 
       if (client.proxied === true) {
