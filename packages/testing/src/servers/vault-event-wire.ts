@@ -7,17 +7,21 @@ export function matchesType(wanted: string, type: string): boolean {
   return end === undefined ? wanted === type : type.startsWith(start) && type.endsWith(end);
 }
 
+/** Deleting names the request's path only; who has no root token is not told of what names no other. */
+export function hasDataPath(type: string): boolean {
+  return !type.endsWith('delete');
+}
+
 /** An event as Vault Enterprise sends it with `json=true`: a CloudEvent around the plugin's own. */
 export function eventOf(type: string, path: string): Record<string, unknown> {
   const id = randomUUID();
   const [plugin = '', operation = ''] = type.split('/');
-  // Deleting names the request's path only.
-  const dataPath = operation.endsWith('delete') ? {} : { data_path: path };
+  const dataPath = hasDataPath(type) ? { data_path: path } : {};
   return {
     id,
     source: 'vault://vault-cluster-stand-in',
     specversion: '1.0',
-    type,
+    type: '*',
     data: {
       event: { id, metadata: { ...dataPath, modified: 'true', operation, path } },
       event_type: type,

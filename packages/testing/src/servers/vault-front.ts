@@ -10,7 +10,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { chainPem, type TestCertificate } from '../pki/certificate.js';
 import { listen, stopListening } from './listening.js';
-import { eventOf, matchesType } from './vault-event-wire.js';
+import { eventOf, hasDataPath, matchesType } from './vault-event-wire.js';
 
 /** How {@link startVaultFront} is set up. */
 export interface VaultFrontOptions {
@@ -35,6 +35,7 @@ export interface FrontRequest {
 interface Subscriber {
   readonly socket: WebSocket;
   readonly type: string;
+  readonly isRoot: boolean;
 }
 
 /**
@@ -112,8 +113,9 @@ export class VaultFront {
 
   /** Tells of something as if it had come through here. */
   tell(type: string, path: string): void {
-    for (const { socket, type: wanted } of this.#subscribers)
-      if (matchesType(wanted, type)) socket.send(JSON.stringify(eventOf(type, path)));
+    for (const { socket, type: wanted, isRoot } of this.#subscribers)
+      if (matchesType(wanted, type) && (isRoot || hasDataPath(type)))
+        socket.send(JSON.stringify(eventOf(type, path)));
   }
 
   /** Drops every connection and stops listening. Idempotent. */
@@ -175,10 +177,14 @@ export class VaultFront {
     if (this.#refusal !== undefined) refuse(socket, this.#refusal, 'refused');
     else if (type === undefined || url.searchParams.get('json') !== 'true')
       refuse(socket, 400, 'bad request');
-    else if (!(await this.#maySubscribe(request, type))) refuse(socket, 403, 'permission denied');
     else {
+      const capabilities = await this.#capabilitiesOf(request, type);
+      if (!capabilities.some((each) => each === 'read' || each === 'root')) {
+        refuse(socket, 403, 'permission denied');
+        return;
+      }
       this.#sockets.handleUpgrade(request, socket, head, (accepted) => {
-        const subscriber = { socket: accepted, type };
+        const subscriber = { socket: accepted, type, isRoot: capabilities.includes('root') };
         this.#subscribers.add(subscriber);
         accepted.on('error', () => undefined);
         accepted.on('close', () => this.#subscribers.delete(subscriber));
@@ -186,7 +192,7 @@ export class VaultFront {
     }
   }
 
-  async #maySubscribe(request: IncomingMessage, type: string): Promise<boolean> {
+  async #capabilitiesOf(request: IncomingMessage, type: string): Promise<readonly string[]> {
     const path = `sys/events/subscribe/${type}`;
     const headers = {
       'x-vault-token': request.headers['x-vault-token'],
@@ -194,9 +200,9 @@ export class VaultFront {
     };
     const asked = { method: 'POST', url: '/v1/sys/capabilities-self', headers };
     const { status, text } = await this.#ask(asked, JSON.stringify({ paths: [path] }));
-    if (status !== 200) return false;
+    if (status !== 200) return [];
     const { data } = JSON.parse(text) as { readonly data?: Readonly<Record<string, readonly string[]>> };
-    return data?.[path]?.some((each) => each === 'read' || each === 'root') === true;
+    return data?.[path] ?? [];
   }
 
   async #ask(
