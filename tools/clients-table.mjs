@@ -1,4 +1,4 @@
-export const columns = ['pinned', 'refused', 'rotated', 'resumed', 'proxied'];
+const columns = ['pinned', 'refused', 'rotated', 'resumed', 'proxied'];
 const marks = { works: '✓', no: '–', 'no server': '?', failed: '✗' };
 
 /** One row per client: the cells that the tests have written, joined over the Nodes on which they say the same. */

@@ -4,8 +4,12 @@ import { createPinResolver, pinErrorCode, pinnedPgConfig } from 'pinvault';
 
 const pins = await createPinResolver();
 // No ?sslmode= in DATABASE_URL: pg would drop the pins for it, and pinnedPgConfig refuses it.
-const pool = new pg.Pool(
-  pinnedPgConfig(pins, { connectionString: process.env.DATABASE_URL, maxLifetimeSeconds: 300 }),
+const connectionString = process.env.DATABASE_URL;
+const pool = new pg.Pool(pinnedPgConfig(pins, { connectionString }));
+// What the pool keeps ends with its pin. Without a policy, a query under way has 30 s.
+const { hostname: host, port } = new URL(connectionString);
+pool.on('connect', ({ connection }) =>
+  pins.guardSocket(connection.stream, { host, port: Number(port || 5432) }, { policy: 'close' }),
 );
 pool.on('error', (error) => console.error(pinErrorCode(error) ?? error.message));
 

@@ -7,7 +7,7 @@ import { PinnedAgent } from '@pinvault/node';
 import { readArguments } from './support/arguments.mjs';
 import { startNginx } from './support/nginx.mjs';
 import { controlLine, goalLine, machineLine, ratioText, tableLines } from './support/report.mjs';
-import { orderOf, ratios } from './support/rounds.mjs';
+import { median, orderOf, ratios } from './support/rounds.mjs';
 import { startServer } from './support/start-server.mjs';
 
 const { rounds, connections, key } = readArguments(
@@ -35,11 +35,17 @@ function reconnect({ agent }, server, more) {
 }
 
 async function measure(title, server, version, goals) {
+  // Where some are resumed and some are not, the median is one of the two and says nothing of the other.
+  const typical = goals ? median : mean;
   const pins = await PinResolver.create(createStaticProvider({ [server.host]: server.pins.leaf }), {
     warnings: false,
   });
   const options = { keepAlive: false, ca: server.ca, minVersion: version, maxVersion: version };
-  const safe = { ...options, ...pins.tlsOptions({ host: server.host, port: server.port }), maxCachedSessions: 0 };
+  const safe = {
+    ...options,
+    ...pins.tlsOptions({ host: server.host, port: server.port }),
+    maxCachedSessions: 0,
+  };
   const plain = { title: 'https.Agent A', agent: new Agent(options) };
   const control = { title: 'https.Agent B (control)', agent: new Agent(options) };
   const pinned = { title: 'PinnedAgent', agent: new PinnedAgent(pins, options) };
@@ -47,34 +53,37 @@ async function measure(title, server, version, goals) {
   const variants = [plain, control, pinned, full];
   for (const variant of variants) Object.assign(variant, { times: [], resumed: 0 });
   // The first one, and what is compiled on the way.
-  for (let step = 0; step < 30; step += 1)
-    for (const variant of variants) await reconnect(variant, server);
+  for (let step = 0; step < 30; step += 1) for (const variant of variants) await reconnect(variant, server);
   for (let index = 0; index < rounds; index += 1) {
-    const sums = new Map(variants.map((variant) => [variant, 0]));
+    const times = new Map(variants.map((variant) => [variant, []]));
     for (let step = 0; step < connections; step += 1) {
       for (const variant of orderOf(variants, step)) {
         const { took, isResumed } = await reconnect(variant, server);
-        sums.set(variant, sums.get(variant) + took);
+        times.get(variant).push(took);
         variant.resumed += isResumed ? 1 : 0;
       }
     }
-    for (const [variant, sum] of sums) variant.times.push(sum / connections);
+    for (const [variant, all] of times) variant.times.push(typical(all));
   }
   assert.equal(plain.resumed, rounds * connections);
   assert.equal(full.resumed, 0);
+  for (const { agent } of variants) agent.destroy();
   await pins.close();
   const ratioOf = (variant) => ratios(variant.times, plain.times);
   const gain = ratios(full.times, pinned.times);
   const rows = variants.map((variant) => [
     variant.title,
-    (variant.times.reduce((sum, time) => sum + time, 0) / rounds).toFixed(3),
+    median(variant.times).toFixed(3),
     `${Math.round((100 * variant.resumed) / rounds / connections)} %`,
     variant === plain ? '1' : ratioText(ratioOf(variant)),
   ]);
   const spread = ratioOf(control);
   return [
     '',
-    ...tableLines([[title, 'mean ms', 'resumed', 'to https.Agent A [min–max of rounds]'], ...rows]),
+    ...tableLines([
+      [title, goals ? 'median ms' : 'mean ms', 'resumed', 'to https.Agent A [min–max of rounds]'],
+      ...rows,
+    ]),
     `resumes none, to PinnedAgent: ${ratioText(gain)}; ${controlLine(spread)}`,
     ...(goals
       ? [
@@ -82,9 +91,13 @@ async function measure(title, server, version, goals) {
           goalLine('≥ 1.4 × faster than without resumption', gain.median >= 1.4, spread),
         ]
       : ['no goal: this server gives two tickets with a full handshake and none with a resumed one,']),
-    ...(goals ? [] : ['and PinnedAgent uses each once (RFC 8446 appendix C.4), https.Agent the last again and again']),
+    ...(goals
+      ? []
+      : ['and PinnedAgent uses each once (RFC 8446 appendix C.4), https.Agent the last again and again']),
   ];
 }
+
+const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
 
 const lines = [];
 const nginx = await startNginx(key);

@@ -87,7 +87,8 @@ async function openScene(
   );
 
   const agent = new PinnedAgent(pins, stage.trust);
-  const freshAgent = new PinnedAgent(pins, { ...stage.trust, keepAlive: false });
+  // A resumed session would show the key that it began under.
+  const freshAgent = new PinnedAgent(pins, { ...stage.trust, keepAlive: false, maxCachedSessions: 0 });
   closings.push(() => agent.destroy());
   const load = new Load(callers(stage, agent, freshAgent));
   closings.push(async () => {

@@ -46,6 +46,7 @@ export async function connectPinnedTls(
     pins.guardSocket(socket, target, guardOptions);
     return secured(socket, signal);
   };
+  signal?.throwIfAborted();
   await prepared(pins, target, signal);
   try {
     return await dial();
@@ -61,15 +62,17 @@ export async function connectPinnedTls(
 async function prepared(pins: SocketPins, target: Target, signal: AbortSignal | undefined): Promise<void> {
   const waiting = pins.prepare?.(target);
   if (waiting === undefined) return;
-  await (signal === undefined ? waiting : Promise.race([waiting, aborted(signal)]));
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    const tell = (): void => reject(signal.reason as Error);
-    if (signal.aborted) tell();
-    else signal.addEventListener('abort', tell, { once: true });
+  let stop = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    const tell = (): void => reject(signal?.reason as Error);
+    signal?.addEventListener('abort', tell, { once: true });
+    stop = () => signal?.removeEventListener('abort', tell);
   });
+  try {
+    await Promise.race([waiting, aborted]);
+  } finally {
+    stop();
+  }
 }
 
 async function secured(socket: TLSSocket, signal: AbortSignal | undefined): Promise<TLSSocket> {

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import tls from 'node:tls';
 import { expect } from 'chai';
 import { findPinError, pinErrorCode } from '@pinvault/core';
-import { loopbackLookup } from '@pinvault/testing';
+import { chainPem, loopbackLookup } from '@pinvault/testing';
 import { connectPinnedHttp2, type PinnedHttp2Options } from '#src/index.js';
 import { Http2Server } from './support/http2-server.js';
 import { host, PinnedService } from './support/pinned-service.js';
@@ -158,13 +160,31 @@ describe('connectPinnedHttp2', () => {
     );
     expect(await failure({}, `https://${host}:${service.server.port}`)).to.be.an.instanceOf(Error);
     for (const options of [
-      { rejectUnauthorized: false },
       { checkServerIdentity: () => undefined },
       { session: Buffer.from('ticket') },
       { policy: 'sometimes' },
     ])
       expect(await failure(options)).to.have.property('code', 'ERR_INVALID_OPTION');
     expect(server.applicationBytes).to.equal(0);
+  });
+
+  it('refuses a server that agrees on no protocol', async () => {
+    const mute = tls.createServer({
+      key: service.oldLeaf.key.privateKeyPem,
+      cert: chainPem(service.oldLeaf),
+    });
+    mute.listen(0, '127.0.0.1');
+    await once(mute, 'listening');
+    try {
+      const { port } = mute.address() as AddressInfo;
+      const error: unknown = await connectPinnedHttp2(service.pins, `https://${host}:${port}`, {
+        ca: service.root.pem,
+        lookup: loopbackLookup,
+      }).catch((thrown: unknown) => thrown);
+      expect(error).to.be.an.instanceOf(Error);
+    } finally {
+      mute.close();
+    }
   });
 
   it('gives up when it is told to', async () => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import tls, { type TLSSocket } from 'node:tls';
 import { expect } from 'chai';
-import { type GuardOptions, pinErrorCode } from '@pinvault/core';
+import { type GuardOptions, pinErrorCode, type PinProvider, PinResolver } from '@pinvault/core';
 import { loopbackLookup } from '@pinvault/testing';
 import { connectPinnedTls } from '#src/index.js';
 import { host, PinnedService } from './support/pinned-service.js';
@@ -158,9 +158,47 @@ describe('guardSocket on real sockets', () => {
       expect(service.server.applicationBytes).to.equal(0);
     });
 
+    it('loads the pins of a host that has a document of its own before it dials', async () => {
+      service = await PinnedService.start();
+      const { oldLeaf } = service;
+      let answer: () => void = () => undefined;
+      const gate = new Promise<void>((resolve) => (answer = resolve));
+      const provider: PinProvider = {
+        name: 'by-host',
+        scope: 'host',
+        read: async () => {
+          await gate;
+          return { document: { [host]: oldLeaf.pin }, revision: '1' };
+        },
+      };
+      const pins = await PinResolver.create(provider, { warnings: false });
+      const options = { host, port: service.server.port, ca: service.root.pem, lookup: loopbackLookup };
+      try {
+        const abort = new AbortController();
+        const given = connectPinnedTls(pins, { ...options, signal: abort.signal }).catch(
+          (error: unknown) => error,
+        );
+        const connecting = connectPinnedTls(pins, { ...options, signal: new AbortController().signal });
+        const reason = new Error('no time');
+        abort.abort(reason);
+        expect(await given).to.equal(reason);
+        expect(service.server.connections).to.equal(0);
+        answer();
+        const socket = await connecting;
+        open.push(socket);
+        expect(service.server.connections).to.equal(1);
+        // And keeps them while the connection is open.
+        const end = endOf(socket);
+        await pins.close();
+        expect(await end).to.equal('ERR_RESOLVER_CLOSED');
+      } finally {
+        await pins.close();
+      }
+    });
+
     it('refuses what would open a hole', async () => {
       service = await PinnedService.start();
-      for (const options of [{ rejectUnauthorized: false }, { pskCallback: () => null }, { host: '' }]) {
+      for (const options of [{ pskCallback: () => null }, { host: '' }]) {
         const error = await connect(options).catch((thrown: unknown) => thrown);
         expect(error).to.be.an.instanceOf(TypeError).with.property('code', 'ERR_INVALID_OPTION');
       }

@@ -108,6 +108,30 @@ describe('with NODE_TLS_REJECT_UNAUTHORIZED=0', () => {
   });
 });
 
+describe('rejectUnauthorized: false', () => {
+  it('is refused where it is passed, on every road to an open connection, and nothing is dialled', async () => {
+    const service = await PinnedService.start();
+    const { pins, server } = service;
+    const off = { rejectUnauthorized: false };
+    const address = { host, port: server.port, lookup: loopbackLookup };
+    const proxy = 'http://127.0.0.1:1';
+    try {
+      for (const attempt of [
+        async () => connectPinnedTls(pins, { ...address, ...off }),
+        async () => connectPinnedHttp2(pins, server.origin, off),
+        async () => new PinnedProxyAgent(pins, { proxy, ...off }),
+        async () => new PinnedProxyAgent(pins, { proxy, proxyTls: off }),
+      ]) {
+        const error: unknown = await attempt().catch((thrown: unknown) => thrown);
+        expect(error).to.be.an.instanceOf(TypeError).with.property('code', 'ERR_INVALID_OPTION');
+      }
+      expect(server.connections).to.equal(0);
+    } finally {
+      await service.close();
+    }
+  });
+});
+
 describe('proveLive', () => {
   it('finds a client whose rejectUnauthorized is false, so that Node drops the answer of its check', async () => {
     const service = await PinnedService.start();

@@ -104,6 +104,26 @@ describe('PinnedProxyAgent', () => {
     expect(await service.get({ agent })).to.deep.equal(ok);
   });
 
+  it('ends a request that has set its socket up as any other', async () => {
+    proxy.answer = (_request, client) => client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+    const sent = https.request({
+      host,
+      port: service.server.port,
+      agent: agentWith(),
+      timeout: 5_000,
+      method: 'POST',
+    });
+    sent.setNoDelay(true);
+    sent.setSocketKeepAlive(true);
+    sent.on('socket', (socket) => socket.ref().unref());
+    const failed = once(sent, 'error');
+    sent.write('a body that goes nowhere');
+    sent.end();
+    const [error] = (await failed) as [Error];
+    expect(error).to.have.property('code', 'ERR_PROXY_TUNNEL');
+    expect(service.server.connections).to.equal(0);
+  });
+
   it('refuses a proxy that speaks in the place of the target', async () => {
     proxy.answer = (_request, client) => void client.write('HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n');
     expect(codeOf(await service.get({ agent: agentWith() }))).to.equal('ERR_PROXY_TUNNEL');
@@ -173,8 +193,6 @@ describe('PinnedProxyAgent', () => {
       { proxy: 'socks5://127.0.0.1' },
       { proxy: undefined },
       { checkServerIdentity: () => undefined },
-      { rejectUnauthorized: false },
-      { proxyTls: { rejectUnauthorized: false } },
       { proxyTls: { checkServerIdentity: () => undefined } },
       { proxyPins: service.pins },
       { proxyEnv: { HTTPS_PROXY: proxy.url } },

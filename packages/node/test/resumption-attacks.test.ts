@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import https from 'node:https';
-import { connect, type SecureVersion } from 'node:tls';
+import { connect, type SecureVersion, type TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import {
   createRootCa,
@@ -203,6 +203,27 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] satisfies SecureVersion[]) {
       for (let index = 0; index < 2; index += 1) expect(await service.get({ agent })).to.deep.equal(ok);
       expect([service.server.resumed, service.pins.status().counters.matches]).to.deep.equal([0, 2]);
       isRemoved = false;
+    });
+
+    it('by such a rotation sends no byte that was written before the handshake, whoever dialled', async () => {
+      await startRotatingAtSecondDial();
+      await service.get();
+      const { applicationBytes, connections } = service.server;
+      const socket = service.agent.createConnection({
+        host,
+        port: service.server.port,
+        servername: host,
+        ca: service.root.pem,
+        lookup: service.agent.options.lookup,
+      }) as TLSSocket;
+      socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+      const [error] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+      expect(error.code).to.equal('ERR_PIN_MISMATCH');
+      expect(service.pins.status().counters).to.include({ matches: 1, mismatches: 0 });
+      expect([service.server.connections - connections, service.server.applicationBytes]).to.deep.equal([
+        1,
+        applicationBytes,
+      ]);
     });
 
     it('by a session that was slipped into the agent is of no use', async () => {

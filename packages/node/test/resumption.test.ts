@@ -1,5 +1,8 @@
 import type { SecureVersion } from 'node:tls';
 import { expect } from 'chai';
+import { PinResolver } from '@pinvault/core';
+import { loopbackLookup } from '@pinvault/testing';
+import { PinnedAgent } from '#src/index.js';
 import { codeOf, host, PinnedService } from './support/pinned-service.js';
 
 const ok = { status: 200, text: 'ok' };
@@ -111,6 +114,47 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] satisfies SecureVersion[]) {
       await service.rotate({ [host]: service.newLeaf.pin });
       expect(service.idle).to.equal(0);
       await expectRefused('ERR_PIN_MISMATCH');
+    });
+
+    it('resumes one of an address, which has no servername', async () => {
+      await start();
+      const leaf = await service.root.issue({ subject: 'address', hosts: ['127.0.0.1'] });
+      service.server.use([leaf]);
+      await service.rotate({ '127.0.0.1': leaf.pin });
+      const get = (): Promise<unknown> => service.get({ host: '127.0.0.1' });
+      expect([await get(), await get()]).to.deep.equal([ok, ok]);
+      expect(service.server.resumed).to.equal(1);
+      await service.rotate({ '127.0.0.1': service.newLeaf.pin });
+      expect(codeOf(await service.get({ host: '127.0.0.1' }))).to.equal('ERR_PIN_MISMATCH');
+      expect(service.server.resumed).to.equal(1);
+    });
+
+    it('judges one by the document of its host, where each has one', async () => {
+      await start();
+      let pin = service.oldLeaf.pin;
+      const pins = await PinResolver.create(
+        {
+          name: 'per host',
+          scope: 'host',
+          read: async () => ({ document: { pins: pin }, revision: pin }),
+        },
+        { warnings: false },
+      );
+      const agent = new PinnedAgent(pins, {
+        keepAlive: false,
+        ca: service.root.pem,
+        lookup: loopbackLookup,
+        minVersion: version,
+        maxVersion: version,
+      });
+      expect([await service.get({ agent }), await service.get({ agent })]).to.deep.equal([ok, ok]);
+      expect(service.server.resumed).to.equal(1);
+      pin = service.newLeaf.pin;
+      await pins.refresh(host);
+      const { applicationBytes } = service.server;
+      expect(codeOf(await service.get({ agent }))).to.equal('ERR_PIN_MISMATCH');
+      expect([service.server.resumed, service.server.applicationBytes]).to.deep.equal([1, applicationBytes]);
+      await pins.close();
     });
 
     it('resumes none where maxCachedSessions is 0', async () => {

@@ -77,7 +77,7 @@ describe('the name under which sessions are kept', () => {
 
   it('does not exist for what cannot be told apart', () => {
     const keys = new SessionKeys();
-    for (const ca of [() => 'A', Symbol('A'), new (class Bundle {})(), [new Date(0)]])
+    for (const ca of [() => 'A', Symbol('A'), new URL('https://a.test'), [new Date(0)]])
       expect(keys.of(target, { ca } as object)).to.equal(undefined);
   });
 

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import type { ServerResponse } from 'node:http';
+import type { ClientRequest, ServerResponse } from 'node:http';
 import { expect } from 'chai';
 import { PinProviderError } from '@pinvault/core';
 import { type Answer, codeOf, host, PinnedService, StandingClock } from './support/pinned-service.js';
@@ -89,6 +89,19 @@ describe('a connection that PinnedAgent takes from its pool', () => {
     clock.move(60_001);
     expect('error' in (await service.get())).to.equal(true);
     expect(service.server.applicationBytes).to.equal(bytes);
+  });
+
+  it('is destroyed where somebody else hands it over when it is stale', async () => {
+    service = await PinnedService.start({ pins: { clock, maxStaleMs: 60_000 } });
+    await service.get();
+    const [sockets] = Object.values(service.agent.freeSockets);
+    const [socket] = sockets ?? [];
+    if (socket === undefined) throw new Error('none is idle');
+    const ended = once(socket, 'error');
+    clock.move(60_001);
+    service.agent.reuseSocket(socket, {} as ClientRequest);
+    expect(socket.destroyed).to.equal(true);
+    expect(await ended).to.have.nested.property('[0].code', 'ERR_RESOLVER_EXPIRED');
   });
 
   for (const scheduling of ['lifo', 'fifo'] as const) {

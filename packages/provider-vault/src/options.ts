@@ -81,14 +81,16 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
   const namespace = readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '';
   if (options.token !== undefined && options.auth !== undefined)
     throw invalidOption('vault.auth', 'and vault.token exclude each other');
+  const auth = options.token === undefined ? readAuth(options.auth, env, namespace) : undefined;
   const secret = parseSecretPath(options.path, options.mount);
   return {
     ...connection,
     secret,
     kv: readKvSettings(options, secret),
     events: readEvents(options),
-    token: readToken(options.token, env),
-    auth: options.token === undefined ? readAuth(options.auth, env, namespace) : undefined,
+    // A token that lies around does not matter where there is a log-in.
+    token: readToken(options.token, auth === undefined ? env : {}),
+    auth,
     namespace,
     clock: options.clock ?? systemClock,
   };

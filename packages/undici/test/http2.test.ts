@@ -118,6 +118,26 @@ describeWithEach('PinnedDispatcher over HTTP/2', (major) => {
       expect(server.connections > 1).to.equal(requests < 3);
     });
 
+    it('sends nothing of that on a removed pin', async () => {
+      scene = await Scene.startH2(major, {
+        dispatcher: { ...dispatcher, connections: 1 },
+        server: { respond },
+      });
+      const { server, newLeaf } = scene;
+      const first = scene.get();
+      await until(() => held.length === 1);
+      const post = scene.get({ method: 'POST', body: 'secret' });
+      await turns(20);
+      const { requests } = server;
+      isHolding = false;
+      await scene.rotate({ [host]: newLeaf.pin });
+      for (const response of held) response.end('ok');
+      expect(await first).to.equal('200 ok');
+      // undici 8 had sent it before the rotation.
+      expect(await post).to.equal(requests === 1 ? 'ERR_PIN_MISMATCH' : '200 ok');
+      expect(server.requests).to.equal(requests);
+    });
+
     it('ends them at once under $revoked', async () => {
       scene = await Scene.startH2(major, { dispatcher, server: { respond } });
       const { oldLeaf, newLeaf } = scene;

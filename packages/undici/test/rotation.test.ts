@@ -66,6 +66,17 @@ describeWithEach('PinnedDispatcher at a rotation', (major) => {
     expect([scene.server.connections, scene.server.requests]).to.deep.equal([2, 2]);
   });
 
+  it('judges the host that is dialled, whatever a Host header says', async () => {
+    const other = 'other.example.test';
+    scene = await Scene.start(major);
+    const headers = { host: other };
+    expect(await scene.get({ headers })).to.equal('200 ok');
+    await scene.rotate({ [host]: scene.newLeaf.pin, [other]: 'none' });
+    const bytes = scene.server.applicationBytes;
+    expect(await scene.get({ headers })).to.equal('ERR_PIN_MISMATCH');
+    expect(scene.server.applicationBytes).to.equal(bytes);
+  });
+
   it('keeps a connection warm that still matches', async () => {
     scene = await Scene.start(major);
     await scene.get();
@@ -111,7 +122,9 @@ describeWithEach('PinnedDispatcher at a rotation', (major) => {
       scene.dispatcher.on('disconnect', () => (isClosed = true));
       response.end('last');
       expect(await result).to.equal('first last');
-      await until(() => isClosed);
+      // At once, and not when undici or the server are tired of it.
+      await turns(20);
+      expect(isClosed).to.equal(true);
       expect(await scene.get()).to.equal('ERR_PIN_MISMATCH');
       expect(scene.server.requests).to.equal(1);
     });

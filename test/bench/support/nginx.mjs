@@ -27,9 +27,13 @@ export async function startNginx(keyType) {
   await writeFile(join(folder, 'chain.pem'), chainPem(leaf, intermediate));
   await writeFile(join(folder, 'key.pem'), leaf.key.privateKeyPem, { mode: 0o600 });
   await writeFile(join(folder, 'nginx.conf'), configuration(folder, port));
-  const child = spawn(path, ['-p', folder, '-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf')], {
-    stdio: 'ignore',
-  });
+  const child = spawn(
+    path,
+    ['-p', folder, '-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf')],
+    {
+      stdio: 'ignore',
+    },
+  );
   // Not left behind by a benchmark that fails.
   const stop = () => child.kill('SIGTERM');
   process.once('exit', stop);

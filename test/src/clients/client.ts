@@ -13,12 +13,20 @@ export interface Place {
 /** What a client can reach: a server of Debian's, or one of ours that is true to the wire. */
 export type ServerName = RealServerName | 'mongo' | 'kafka' | 'webSocket' | 'grpc';
 
+/** A client that is kept. */
+export interface Kept {
+  ask(): Promise<void>;
+  close(): Promise<void>;
+}
+
 /** A client as a service sets it up, with one question that it can ask. */
 export interface Client {
   readonly name: string;
   readonly server: ServerName;
   /** Connects anew and asks once. Rejects with what the library gives. */
   ask(pins: PinResolver, place: Place): Promise<void>;
+  /** The same, of one that is kept, and connects anew for each question: what keeps sessions may resume them here. */
+  keep?(pins: PinResolver, place: Place): Kept;
   /** Whether it goes through a CONNECT proxy; else why it does not. */
   readonly proxied: true | string;
 }

@@ -32,6 +32,13 @@ const httpsClient = (
       agent.destroy();
     }
   },
+  keep(pins, { host, port, ca }) {
+    const agent = new PinnedAgent(pins, { ca, keepAlive: false });
+    return {
+      ask: async () => ask(`${host}:${String(port)}/`, agent),
+      close: async () => agent.destroy(),
+    };
+  },
 });
 
 export const httpClients: readonly Client[] = [

@@ -88,16 +88,29 @@ export class Scene {
 
   /** What came of one connection: nothing, or the error. */
   async ask(client: Client, proxy?: string): Promise<unknown> {
-    return client.ask(this.pins, this.place(proxy)).then(
-      () => undefined,
-      (error: unknown) => error,
-    );
+    return outcomeOf(client.ask(this.pins, this.place(proxy)));
+  }
+
+  /** A client that is kept, and what comes of its questions; or a new client for each, where it keeps no sessions. */
+  keep(client: Client): { ask(): Promise<unknown>; close(): Promise<void> } {
+    const kept = client.keep?.(this.pins, this.place());
+    return {
+      ask: async () => (kept === undefined ? this.ask(client) : outcomeOf(kept.ask())),
+      close: async () => kept?.close(),
+    };
   }
 
   async close(): Promise<void> {
     await this.pins.close();
     await this.front.close();
   }
+}
+
+async function outcomeOf(answer: Promise<void>): Promise<unknown> {
+  return answer.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
 }
 
 /** What a front negotiates for this server. */

@@ -8,8 +8,15 @@ import {
   type VaultAuthOptions,
   type VaultProviderOptions,
 } from '@pinvault/provider-vault';
-import { createRootCa, EXTENDED_KEY_USAGES, startVaultFront, type VaultFront } from '@pinvault/testing';
+import {
+  createRootCa,
+  EXTENDED_KEY_USAGES,
+  startVaultFront,
+  type VaultFront,
+  VirtualClock,
+} from '@pinvault/testing';
 import { describeWithOpenBao, type OpenBaoServer, startOpenBao } from '../support/open-bao.js';
+import { until } from '../support/processes.js';
 import { createJwtSigner } from '../support/signed-jwt.js';
 import { startTokenReview, type TokenReviewServer } from '../support/token-review.js';
 
@@ -132,12 +139,17 @@ describeWithOpenBao('logging in to a real vault', function () {
       const token = await wrapped('auth/approle/role/payments/secret-id');
       // Somebody else was faster.
       await must('POST', 'sys/wrapping/unwrap', { token });
-      const provider = open({ method: 'approle', roleId, wrappedSecretId: token });
+      const clock = new VirtualClock(Date.now());
+      const provider = open({ method: 'approle', roleId, wrappedSecretId: token }, { clock });
       const { signal } = new AbortController();
       const error = await denied(provider.read({ signal }), 'wrap-spent');
       expect(error.message).not.to.contain(token);
       const before = front.requests.length;
-      for (let read = 0; read < 5; read += 1) await denied(provider.read({ signal }), 'wrap-spent');
+      for (let read = 0; read < 5; read += 1) {
+        // Longer than any back-off: it is the token that is remembered.
+        await clock.advance(600_000);
+        await denied(provider.read({ signal }), 'wrap-spent');
+      }
       expect(front.requests.length).to.equal(before);
       await provider.close?.();
     });
@@ -150,6 +162,24 @@ describeWithOpenBao('logging in to a real vault', function () {
         await provider.close?.();
         expect((await vault.api('POST', 'sys/wrapping/lookup', { token }, '')).status).to.equal(200);
       }
+    });
+
+    it('in a namespace, with a secret id that was wrapped there', async () => {
+      await must('POST', 'sys/namespaces/team', {});
+      await must('POST', 'team/sys/mounts/secret', { type: 'kv', options: { version: '2' } });
+      await must('POST', 'team/sys/auth/approle', { type: 'approle' });
+      await must('PUT', 'team/sys/policies/acl/pins', {
+        policy: 'path "secret/data/tls-pins" { capabilities = ["read"] }',
+      });
+      await must('POST', 'team/auth/approle/role/payments', { token_policies: 'pins' });
+      const id = at(await must('GET', 'team/auth/approle/role/payments/role-id'), 'role_id');
+      await until(
+        async () => (await vault.api('POST', 'team/secret/data/tls-pins', { data: rows })).status === 200,
+        () => 'no namespace',
+      );
+      const token = await wrapped('team/auth/approle/role/payments/secret-id');
+      const auth = { method: 'approle', roleId: id, wrappedSecretId: token, roleName: 'payments' } as const;
+      await expectRead(auth, { namespace: 'team' });
     });
 
     it('refuses a wrong secret id as denied', async () => {
@@ -211,6 +241,40 @@ describeWithOpenBao('logging in to a real vault', function () {
         await provider.read({ signal: new AbortController().signal });
         await provider.close?.();
         expect(await accessors()).to.have.length(revokeOnClose ? 0 : 1);
+      }
+    });
+
+    it('renews its token, and a given one, in time by our clock', async () => {
+      const given = await vault.createToken({ policies: ['pins'], ttl: '1h' });
+      for (const options of [
+        { auth: { method: 'approle', roleId, secretId: await secretId() } as const },
+        { auth: undefined, token: given },
+      ]) {
+        const clock = new VirtualClock(Date.now());
+        const before = front.requests.length;
+        const provider = createVaultProvider({
+          address: front.address,
+          path: 'secret/tls-pins',
+          kvVersion: 2,
+          env: {},
+          clock,
+          ...options,
+        });
+        await provider.read({ signal: new AbortController().signal });
+        const since = (): string[] =>
+          front.requests.slice(before).map(({ path, status }) => `${path} ${String(status)}`);
+        const looked = async (path: string): Promise<void> =>
+          until(
+            () => since().some((each) => each.endsWith(`${path} 200`)),
+            () => since().join(', '),
+          );
+        await clock.advance(10_000);
+        if (options.auth === undefined) await looked('auth/token/lookup-self');
+        // The answer has to be taken in before the clock goes on.
+        await provider.read({ signal: new AbortController().signal });
+        await clock.advance(50 * 60_000);
+        await looked('auth/token/renew-self');
+        await provider.close?.();
       }
     });
 

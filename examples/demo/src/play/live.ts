@@ -45,18 +45,21 @@ export class Live {
   }
 
   async beat(): Promise<void> {
-    this.#tellEdit();
-    for (const event of this.#news.splice(0)) this.#tellEvent(event);
     const outcome = await this.#traffic.send();
     if (this.#signal.aborted) return;
+    const isEdited = this.#tellEdit();
+    for (const event of this.#news.splice(0)) this.#tellEvent(event);
     this.#tellConnections();
+    // What came of the request may be from before the edit: the next one tells.
+    if (isEdited) return;
     this.#tellOutcome(outcome);
     await this.#guide(outcome.kind === 'accepted');
   }
 
-  #tellEdit(): void {
+  /** Returns whether another version is in force than at the last beat. */
+  #tellEdit(): boolean {
     const { revision, document } = this.#pins.snapshot;
-    if (revision === this.#revision) return;
+    if (revision === this.#revision) return false;
     this.#revision = revision;
     const before = this.#rows;
     this.#rows = rowsInForce(document);
@@ -72,6 +75,7 @@ export class Live {
     // Said again after each edit, so that nobody wonders whether it counted.
     this.#outcome = '';
     this.#step = undefined;
+    return true;
   }
 
   #tellEvent(event: PinEvent): void {

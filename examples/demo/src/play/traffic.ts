@@ -29,7 +29,8 @@ export class Traffic {
 
   constructor(stage: Stage, pins: PinResolver) {
     this.#stage = stage;
-    this.#fresh = new PinnedAgent(pins, { ...stage.trust, keepAlive: false });
+    // A resumed session would show the key that it began under.
+    this.#fresh = new PinnedAgent(pins, { ...stage.trust, keepAlive: false, maxCachedSessions: 0 });
     this.#keeping = new PinnedAgent(pins, stage.trust);
   }
 

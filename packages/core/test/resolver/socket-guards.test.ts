@@ -4,8 +4,11 @@ import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import { PinError } from '#src/errors.js';
 import type { GuardableSocket, GuardOptions } from '#src/resolver/guard-options.js';
+import { PinResolver } from '#src/resolver/resolver.js';
 import type { NodeCertificate } from '#src/verify/certificate.js';
 import { host, lonePeer, pinOf, testTime } from '../support/chains.js';
+import { FakeClock } from '../support/fake-clock.js';
+import { HostProvider } from '../support/host-provider.js';
 import { startResolver, type Started } from '../support/resolvers.js';
 
 const lone = pinOf('lone');
@@ -301,6 +304,35 @@ describe('guardSocket', () => {
     guard(socket, { policy: 'close' });
     await started.resolver.underWrongPin(target, () => started.clock.advance(30_000));
     expect(socket.destroyed).to.equal(false);
+  });
+
+  it('follows the document of its own host, and keeps it from being evicted', async () => {
+    const store = new HostProvider({
+      [host]: { [host]: lone },
+      'other.example.test': { 'other.example.test': other },
+    });
+    const clock = new FakeClock(testTime);
+    const resolver = await PinResolver.create(store, {
+      warnings: false,
+      random: () => 0,
+      clock,
+      maxHosts: 1,
+    });
+    try {
+      await resolver.ready(host);
+      const socket = new FakeSocket().secure();
+      resolver.guardSocket(socket, target, { policy: 'close' });
+      await resolver.ready('other.example.test');
+      expect(resolver.lookup(host).rule).to.equal('pins');
+      store.publish('other.example.test', { 'other.example.test': lone });
+      await resolver.refresh('other.example.test');
+      expect(socket.destroyed).to.equal(false);
+      store.publish(host, { [host]: other });
+      await resolver.refresh(host);
+      expect(socket.code).to.equal('ERR_PIN_MISMATCH');
+    } finally {
+      await resolver.close();
+    }
   });
 
   it('survives an owner that throws', async () => {

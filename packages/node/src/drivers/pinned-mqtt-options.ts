@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { invalidOption } from '@pinvault/core';
+import { refuseUnsafe } from '../pinned-agent-options.js';
 import type { TlsOptionsSource } from './tls-options-source.js';
 
 /** The part of mqtt's options that concerns TLS. */
@@ -11,7 +12,6 @@ export interface MqttOptions {
 }
 
 const defaultPorts: Readonly<Record<string, number>> = { 'mqtts:': 8883, 'wss:': 443 };
-const unsafe = ['rejectUnauthorized', 'checkServerIdentity', 'agent'] as const;
 
 /**
  * Options for `mqtt.connect(url, …)` that pin the connection, with the TLS options where mqtt looks for them: at the top
@@ -32,10 +32,9 @@ export function pinnedMqttOptions<Options extends MqttOptions>(
   if (defaultPort === undefined)
     throw invalidOption('url', 'is neither mqtts: nor wss:, and has no pins to check');
   for (const place of [options, options.wsOptions ?? {}]) {
-    for (const name of unsafe) {
-      if ((place as Record<string, unknown>)[name] !== undefined)
-        throw invalidOption(name, 'belongs to the pins, or could take their place');
-    }
+    refuseUnsafe(place);
+    if ((place as { agent?: unknown }).agent !== undefined)
+      throw invalidOption('agent', 'would dial in place of the pinned connection');
   }
   const host = hostname.replace(/^\[(.*)\]$/u, '$1');
   const { ca, cert, key } = options;

@@ -1,7 +1,9 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { connect as connectTls, type SecureContextOptions, type TLSSocket } from 'node:tls';
-import { invalidOption, PinMismatchError } from '@pinvault/core';
+import { type GuardOptions, invalidOption, PinMismatchError, readGuardOptions } from '@pinvault/core';
+import { refuseUnsafe } from '../pinned-agent-options.js';
+import { assertSocketPins, type SocketPins } from '../socket-pins.js';
 import {
   endsHandshake,
   isGreeting,
@@ -10,13 +12,12 @@ import {
   renumber,
   splitAnswer,
 } from './mysql-handshake.js';
-import type { TlsOptionsSource } from './tls-options-source.js';
 
 /** Where the server is, and what its TLS needs besides the pins. */
-export interface PinnedMysqlOptions extends Pick<
-  SecureContextOptions,
-  'ca' | 'cert' | 'key' | 'minVersion' | 'maxVersion' | 'ciphers'
-> {
+export interface PinnedMysqlOptions
+  extends
+    Pick<SecureContextOptions, 'ca' | 'cert' | 'key' | 'minVersion' | 'maxVersion' | 'ciphers'>,
+    GuardOptions {
   readonly host: string;
   /** @defaultValue 3306 */
   readonly port?: number;
@@ -27,18 +28,21 @@ export interface PinnedMysqlOptions extends Pick<
  * the driver's login pass. mysql2 itself ignores `ssl.checkServerIdentity` in silence, and resumes sessions of its own.
  *
  * **Security:** leave `ssl` of the driver unset, since the stream is encrypted already. A server that offers no TLS is
- * refused before it has seen the user's name. No session is resumed. Covers new connections: those in a pool end by
- * `idleTimeout`, `maxIdle`.
+ * refused before it has seen the user's name. No session is resumed. A connection is judged again at every rotation, and
+ * ends by `policy`: under `drain` a pool may use it until `graceMs` is over, under `close` it ends at once.
  *
- * @throws TypeError (`ERR_INVALID_OPTION`) where no host is named
+ * @throws TypeError (`ERR_INVALID_OPTION`) where no host is named, and for an option that would open a hole
  *
  * @example
  * mysql.createPool({ user, password, database, stream: pinnedMysqlStream(pins, { host: 'db.example.com' }) });
  */
 export function pinnedMysqlStream(
-  pins: TlsOptionsSource,
+  pins: SocketPins,
   options: PinnedMysqlOptions,
 ): (driver?: object) => Duplex {
+  assertSocketPins(pins);
+  refuseUnsafe(options);
+  readGuardOptions(options);
   const { host, port = 3306 } = options;
   if (typeof host !== 'string' || host === '')
     throw invalidOption('host', 'is not named: the pins of a connection are those of its host');
@@ -53,16 +57,17 @@ export function pinnedMysqlStream(
 }
 
 class MysqlStream extends Duplex {
-  readonly #pins: TlsOptionsSource;
+  readonly #pins: SocketPins;
   readonly #options: PinnedMysqlOptions & { readonly port: number };
   readonly #socket: Socket;
   readonly #fromServer = new PacketReader();
   readonly #fromDriver = new PacketReader();
   #secured: TLSSocket | undefined;
-  /** The driver's login, held back until the handshake is judged. */
+  #isGreeted = false;
+  /** Until then packets are numbered anew. */
   #isLoggedIn = false;
 
-  constructor(pins: TlsOptionsSource, options: PinnedMysqlOptions & { readonly port: number }) {
+  constructor(pins: SocketPins, options: PinnedMysqlOptions & { readonly port: number }) {
     super();
     this.#pins = pins;
     this.#options = options;
@@ -128,6 +133,8 @@ class MysqlStream extends Duplex {
   }
 
   #greeted(chunk: Buffer): void {
+    // Said in the clear, and by whomever: the driver would take it for the answer to its login.
+    if (this.#isGreeted) throw invalidOption('stream', 'talks to a server that speaks before its turn');
     this.#fromServer.push(chunk);
     const greeting = this.#fromServer.take();
     if (greeting === undefined) return;
@@ -137,7 +144,7 @@ class MysqlStream extends Duplex {
         host,
       });
     }
-    // Whatever else was said in the clear is not to be taken for what is said under TLS (CVE-2021-44532's kind).
+    this.#isGreeted = true;
     if (this.#fromServer.rest().length > 0)
       throw invalidOption('stream', 'talks to a server that speaks before its turn');
     this.push(greeting);
@@ -152,7 +159,7 @@ class MysqlStream extends Duplex {
     const { request, answer } = splitAnswer(packet);
     this.#socket.removeAllListeners('data');
     this.#socket.write(request);
-    const { host, port, ...context } = this.#options;
+    const { host, port, policy, graceMs, onDrain, ...context } = this.#options;
     const secured = connectTls({
       ...context,
       socket: this.#socket,
@@ -160,6 +167,7 @@ class MysqlStream extends Duplex {
       ...(isIP(host) === 0 && { servername: host }),
       ...this.#pins.tlsOptions({ host, port }),
     });
+    this.#pins.guardSocket(secured, { host, port }, { policy, graceMs, onDrain });
     this.#secured = secured;
     this.#follow(secured, (chunk) => this.#answered(chunk));
     // Node sends what is written only when its check has passed.
@@ -173,9 +181,10 @@ class MysqlStream extends Duplex {
     }
     this.#fromServer.push(chunk);
     for (let packet = this.#fromServer.take(); packet !== undefined; packet = this.#fromServer.take()) {
+      // before the driver hears of it: it may send its first command from within
+      this.#isLoggedIn = endsHandshake(packet);
       this.push(renumber(packet, -1));
-      if (!endsHandshake(packet)) continue;
-      this.#isLoggedIn = true;
+      if (!this.#isLoggedIn) continue;
       const rest = this.#fromServer.rest();
       if (rest.length > 0) this.push(rest);
       return;

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { invalidOption, type PinnedTlsOptions } from '@pinvault/core';
+import { refuseUnsafe } from '../pinned-agent-options.js';
 import type { TlsOptionsSource } from './tls-options-source.js';
 
 /** The part of pg's configuration that concerns the connection. */
@@ -21,15 +22,13 @@ const tlsParameters = [
   'sslnegotiation',
   'uselibpqcompat',
 ];
-const unsafe = ['rejectUnauthorized', 'checkServerIdentity'] as const;
 
 /**
  * A configuration for `new pg.Client(…)` and `new pg.Pool(…)` whose connections are pinned.
  *
  * **Security:** a TLS parameter in the connection string (`?sslmode=require`, even `verify-full`) would make pg drop `ssl`,
  * and the pins with it, in silence: it is refused. So are a host that is a Unix socket's folder, which has no TLS, and
- * `NODE_PG_FORCE_NATIVE`, under which pg hands TLS to libpq. Covers new connections; a pool's idle ones end by its own
- * `idleTimeoutMillis`, `maxLifetimeSeconds`.
+ * `NODE_PG_FORCE_NATIVE`, under which pg hands TLS to libpq. Covers new connections; `guardSocket` those that a pool keeps.
  *
  * @throws TypeError (`ERR_INVALID_OPTION`) for what would leave a connection unpinned, and where no host is named
  *
@@ -43,10 +42,7 @@ export function pinnedPgConfig<Config extends PgConfig>(
   if (process.env['NODE_PG_FORCE_NATIVE'] !== undefined)
     throw invalidOption('NODE_PG_FORCE_NATIVE', 'makes pg use libpq, which checks no pins: unset it');
   const { host, port } = placeOf(config);
-  for (const name of unsafe) {
-    if ((config.ssl as Record<string, unknown> | undefined)?.[name] !== undefined)
-      throw invalidOption(`ssl.${name}`, 'belongs to the pins');
-  }
+  if (config.ssl !== undefined) refuseUnsafe(config.ssl);
   return {
     ...config,
     ssl: { ...config.ssl, ...(isIP(host) === 0 && { servername: host }), ...pins.tlsOptions({ host, port }) },

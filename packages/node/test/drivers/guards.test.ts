@@ -110,6 +110,13 @@ describe('the guards of drivers', () => {
       expectInvalid(() => pinnedMysqlStream(pins, { host: 'a.test', port: 70_000 }));
     });
 
+    it("refuses options in the pins' place", () => {
+      const pskCallback = (): null => null;
+      expectInvalid(() => pinnedMysqlStream(pins, Object.assign({ host: 'a.test' }, { pskCallback })));
+      expectInvalid(() => pinnedMysqlStream(pins, { host: 'a.test', graceMs: -1 }));
+      expectInvalid(() => pinnedMysqlStream({} as typeof pins, { host: 'a.test' }));
+    });
+
     it('refuses a driver that is to encrypt a second time', () => {
       const stream = pinnedMysqlStream(pins, { host: 'a.test' });
       expectInvalid(() => stream({ config: { ssl: {} } }));

@@ -63,6 +63,18 @@ describe('a server that does not do as MySQL does', () => {
     expect(received).to.equal(0);
   });
 
+  it('is told nothing where it goes on to speak in the clear', async () => {
+    const { port } = server.address() as AddressInfo;
+    const stream = pinnedMysqlStream(pins, { host: '127.0.0.1', port })();
+    speak = (socket) => {
+      socket.write(greeting(0x800));
+      stream.once('data', () => socket.write(packet(2, Buffer.from([0]))));
+    };
+    const [error] = (await once(stream, 'error').catch((reason: unknown) => [reason])) as [unknown];
+    expect(error).to.include({ code: 'ERR_INVALID_OPTION' });
+    expect(received).to.equal(0);
+  });
+
   it('is told nothing where its packet is too large', async () => {
     speak = (socket) => void socket.write(Buffer.from([0xff, 0xff, 0xff, 0]));
     expect(await failure()).to.include({ code: 'ERR_INVALID_OPTION' });

@@ -1,4 +1,4 @@
-import { PinProviderError } from '@pinvault/core';
+import type { PinProviderError } from '@pinvault/core';
 import { bodyKind, failing, member, saidBy, type VaultAnswer } from '../answer.js';
 import { misconfigured } from '../environment.js';
 import { isToken } from '../token.js';
@@ -20,7 +20,7 @@ export function grantedToken(answer: VaultAnswer, what: string, secrets: readonl
   const token = member(auth, 'client_token');
   const seconds = member(auth, 'lease_duration');
   if (typeof token !== 'string' || !isToken(token) || typeof seconds !== 'number' || !(seconds >= 0)) {
-    if (member(auth, 'mfa_requirement') != null)
+    if (typeof member(auth, 'mfa_requirement') === 'object')
       throw misconfigured(`${what} asks for a second factor, which no service can give`);
     throw failing(answer)(
       'ERR_PROVIDER_UNAVAILABLE',

@@ -1,4 +1,4 @@
-import { type Clock, PinError } from '@pinvault/core';
+import type { Clock, PinError } from '@pinvault/core';
 import type { GrantedToken } from '../auth/login-answer.js';
 import { AlarmClock } from './alarm-clock.js';
 import { type Lease, leaseOf, remainingMs } from './lease.js';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { readAuth, type VaultAuthOptions } from '#src/auth/auth-options.js';
 import type { AuthMethod, LoginRequest, Write } from '#src/auth/auth-method.js';
+import { readVaultSettings } from '#src/options.js';
 import { expectInvalidOption, expectMisconfigured } from '../support/errors.js';
 
 const nothing: Write = async () => expect.fail('nothing is asked before the log-in');
@@ -12,6 +13,20 @@ async function requestOf(auth: object | undefined, env: Record<string, string> =
   const plan = readAuth(auth as VaultAuthOptions | undefined, env, '');
   return (plan as { method: AuthMethod }).method.prepare(nothing);
 }
+
+describe('a log-in', () => {
+  it('goes before a token that lies around, and excludes one in code', async () => {
+    const env = {
+      VAULT_ADDR: 'http://127.0.0.1:1',
+      VAULT_TOKEN: 'no token',
+      PINVAULT_VAULT_AUTH_METHOD: 'cert',
+    };
+    expect(readVaultSettings({ path: 'secret/x', env })).to.have.nested.property('auth.kind', 'login');
+    expect(readVaultSettings({ path: 'secret/x', env, token: 'hvs.x' })).to.have.property('auth', undefined);
+    const both = { path: 'secret/x', env, token: 'hvs.x', auth: { method: 'cert' } } as const;
+    await expectInvalidOption(() => readVaultSettings(both), 'vault.auth');
+  });
+});
 
 describe('readAuth', () => {
   it('has nothing to say where nothing says how to log in', () => {

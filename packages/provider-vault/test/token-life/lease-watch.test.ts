@@ -135,6 +135,7 @@ describe('LeaseWatch', () => {
       monotonic: () => clock.monotonic(),
       after(delayMs, callback) {
         set += 1;
+        if (set > 100) throw new Error('a hot loop');
         return clock.after(delayMs > 2 ** 31 - 1 ? 1 : delayMs, callback);
       },
     };

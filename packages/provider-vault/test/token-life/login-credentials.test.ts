@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { VirtualClock, warningsDuring } from '@pinvault/testing';
-import type { PinProvider } from '@pinvault/core';
+import type { Clock, PinProvider } from '@pinvault/core';
 import { createVaultProvider, type VaultProviderOptions } from '#src/index.js';
 import { providerError } from '../support/errors.js';
 import { startTokenVault, type TokenVault } from '../support/token-vault.js';
@@ -116,6 +116,43 @@ describe('the tokens of a log-in', () => {
     const { requests } = tokens.vault;
     await clock.advance(24 * 3_600 * second, settle);
     expect(tokens.vault.requests).to.equal(requests);
+  });
+
+  it('leave no timer behind', async () => {
+    const set = new Set<number>();
+    let count = 0;
+    const counting: Clock = {
+      now: () => clock.now(),
+      monotonic: () => clock.monotonic(),
+      after(delayMs, callback) {
+        const id = (count += 1);
+        set.add(id);
+        const timer = clock.after(delayMs, () => {
+          set.delete(id);
+          callback();
+        });
+        return {
+          cancel() {
+            set.delete(id);
+            timer.cancel();
+          },
+        };
+      },
+    };
+    provider = open({ clock: counting });
+    await read();
+    expect(set.size).to.equal(1);
+    await provider.close?.();
+    expect(set.size).to.equal(0);
+    // While a new token is tried for again and again, too.
+    Object.assign(tokens.rules, { renewable: false });
+    provider = open({ clock: counting });
+    await read();
+    tokens.failWith(500);
+    await warningsDuring(() => clock.advance(1_140 * second, settle));
+    expect(set.size).to.equal(1);
+    await provider.close?.();
+    expect(set.size).to.equal(0);
   });
 
   it('are not left behind by a log-in that was under way at the end', async () => {

@@ -131,7 +131,10 @@ export const fireClients: readonly FireClient[] = [
       return {
         get: async (path) => send(path),
         post: send,
-        close: async () => void (await session?.catch(() => undefined))?.destroy(),
+        close: async () => {
+          const opened = await session?.catch(() => undefined);
+          opened?.destroy();
+        },
       };
     },
   },

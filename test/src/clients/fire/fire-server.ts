@@ -28,8 +28,10 @@ export class FireServer {
   static async start(protocol: Protocol): Promise<FireServer> {
     if (protocol === 'grpc') {
       const answer = async (path: string): Promise<string> => (await started).#spoken(path);
-      const { port, stop } = await startGrpcServer(answer);
-      const started: Promise<FireServer> = Promise.resolve(new FireServer(port, stop));
+      const server = await startGrpcServer(answer);
+      const started: Promise<FireServer> = Promise.resolve(
+        new FireServer(server.port, async () => server.stop()),
+      );
       return started;
     }
     const server = protocol === 'h2' ? createHttp2Server() : createServer();

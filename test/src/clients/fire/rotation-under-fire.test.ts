@@ -231,9 +231,9 @@ for (const client of fireClients) {
       }
     }
 
-    async function reopen({ open }: FireClient, keeping: Keeping): Promise<void> {
+    async function reopen(fireClient: FireClient, keeping: Keeping): Promise<void> {
       await session.close();
-      session = open(scene.pins, scene.place(), keeping);
+      session = fireClient.open(scene.pins, scene.place(), keeping);
     }
   });
 }
