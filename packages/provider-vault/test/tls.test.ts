@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import {
   createRootCa,
   createSelfSigned,
+  runChild,
   startTlsServer,
   type TestCertificate,
   type TestTlsServer,
@@ -120,6 +121,35 @@ describe('the TLS of a vault', () => {
       const error = await providerError(() => readOnce(options), 'ERR_PROVIDER_UNAVAILABLE');
       expect(error.message).to.contain('1.2');
       expect(old.handshakes).to.equal(0);
+    } finally {
+      await old.close();
+    }
+  });
+
+  it('is refused below version 1.2 also where the process would speak that with others', async function () {
+    this.timeout(20_000);
+    const ciphers = 'DEFAULT@SECLEVEL=0';
+    const old = await startTlsServer({ chain: [leaf], minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers });
+    const source = `
+      import https from 'node:https';
+      import { createVaultProvider } from '@pinvault/provider-vault';
+      const { ORIGIN: address, CA_PEM: ca } = process.env;
+      const hold = setTimeout(() => undefined, 20_000);
+      console.log(await new Promise((resolve) => {
+        https.get(address, { ca, agent: false }, ({ statusCode }) => resolve(statusCode)).on('error', resolve);
+      }));
+      const provider = createVaultProvider({ address, ca, path: 'secret/tls-pins', token: 't', maxRetries: 0 });
+      console.log(await provider.read({ signal: new AbortController().signal }).catch(({ code }) => code));
+      clearTimeout(hold);
+    `;
+    try {
+      const { output } = await runChild(new URL('.', import.meta.url), source, {
+        NODE_OPTIONS: `--tls-min-v1.0 --tls-cipher-list=${ciphers}`,
+        ORIGIN: old.origin,
+        CA_PEM: root.pem,
+      });
+      expect(output).to.equal('200\nERR_PROVIDER_UNAVAILABLE\n');
+      expect([old.handshakes, old.requests]).to.deep.equal([1, 1]);
     } finally {
       await old.close();
     }

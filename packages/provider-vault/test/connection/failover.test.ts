@@ -178,6 +178,21 @@ describe('a vault of several nodes', () => {
       expect(requests()).to.deep.equal([0, 1, 1]);
     });
 
+    it('is waited for where it has been sent, however long that takes', async () => {
+      // The limit for one of three nodes is a third of this.
+      const settings = readVaultSettings(optionsWith({ timeoutMs: 600 }));
+      const transport = new VaultTransport(settings);
+      nodes[0].respondWith((request, response) => {
+        setTimeout(() => answering(200, { auth: {} })(request, response), 300);
+      });
+      try {
+        expect(await login(transport, settings.address)).to.have.property('statusCode', 200);
+        expect(requests()).to.deep.equal([1, 0, 0]);
+      } finally {
+        await transport.close();
+      }
+    });
+
     it('is sent once where it may have taken effect', async () => {
       await withTransport(async (send) => {
         nodes[0].respondWith(answering(500, { errors: ['?'] }));

@@ -163,6 +163,28 @@ describe('a vault behind a proxy', () => {
       expect(output).not.to.contain(secret);
   });
 
+  it('holds no process while the proxy hangs', async function () {
+    this.timeout(20_000);
+    const silent = await startRawServer(() => undefined);
+    const source = `
+      import { createVaultProvider } from '@pinvault/provider-vault';
+      const provider = createVaultProvider({ path: 'secret/tls-pins', timeoutMs: 60_000 });
+      void provider.read({ signal: new AbortController().signal });
+      process.on('exit', () => console.log('ended'));
+    `;
+    try {
+      const { code, output, ranMs } = await runChild(new URL('.', import.meta.url), source, {
+        VAULT_ADDR: vault.origin,
+        VAULT_TOKEN: token,
+        VAULT_PROXY_ADDR: silent.address,
+      });
+      expect([code, output]).to.deep.equal([0, 'ended\n']);
+      expect(ranMs).to.be.below(15_000);
+    } finally {
+      await silent.close();
+    }
+  });
+
   it('does not outlive close()', async () => {
     const silent = await startRawServer(() => undefined);
     const { createVaultProvider } = await import('#src/index.js');

@@ -44,17 +44,23 @@ describe('a vault that SRV records name', () => {
   }
 
   it('is read there, under the name of the address, by priority', async () => {
+    const last = await startTlsVault(leaf);
     const asked: string[] = [];
     const lookup: SrvLookup = async (name) => {
       asked.push(name);
       return [
-        { name: '127.0.0.1', port: 1, priority: 20 },
+        { name: '127.0.0.1', port: last.port, priority: 20 },
         { name: '127.0.0.1', port: vault.port, priority: 10 },
       ];
     };
-    expect(await statusOf('https://vault.test', lookup)).to.equal(200);
-    expect(await statusOf('https://vault.test', lookup, { pins: leaf.pin })).to.equal(200);
-    expect(asked).to.deep.equal(['_http._tcp.vault.test', '_http._tcp.vault.test']);
+    try {
+      expect(await statusOf('https://vault.test', lookup)).to.equal(200);
+      expect(await statusOf('https://vault.test', lookup, { pins: leaf.pin })).to.equal(200);
+      expect(asked).to.deep.equal(['_http._tcp.vault.test', '_http._tcp.vault.test']);
+      expect([vault.requests, last.connections]).to.deep.equal([2, 0]);
+    } finally {
+      await last.close();
+    }
   });
 
   it('is read from the next record where one is down', async () => {

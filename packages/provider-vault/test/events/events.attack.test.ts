@@ -3,6 +3,7 @@ import {
   createRootCa,
   type DevVault,
   runChild,
+  startConnectProxy,
   startDevVault,
   startTlsServer,
   startVaultFront,
@@ -68,6 +69,27 @@ describe('the connection of the events', () => {
   it('has the CA, the pins and the token of a read', async () => {
     expect(await watch({ pins: leaf.pin })).to.deep.equal({ hints: 1, reason: '' });
     expect(front.subscribers).to.equal(1);
+  });
+
+  it('goes through the proxy of a read, to the certificate of the vault', async () => {
+    const proxy = await startConnectProxy();
+    try {
+      const road = { proxy: proxy.url, pins: leaf.pin };
+      expect(await watch(road)).to.deep.equal({ hints: 1, reason: '' });
+      expect(proxy.authorities).to.deep.equal([new URL(front.address).host]);
+      await provider?.close?.();
+      expect((await watch({ ...road, pins: other })).reason).to.contain('vault.pins');
+      expect(front.subscriptions).to.equal(1);
+    } finally {
+      await provider?.close?.();
+      await proxy.close();
+    }
+  });
+
+  it('does not go through a socket of this machine, and says so', async () => {
+    const { hints, reason } = await watch({ address: 'unix:///run/none.sock', ca: undefined });
+    expect(reason).to.contain('socket of this machine');
+    expect(hints).to.equal(0);
   });
 
   const other = 'sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
