@@ -1,6 +1,6 @@
 export { PinnedAgent } from './pinned-agent.js';
 export type { PinnedAgentOptions } from './pinned-agent-options.js';
-export type { PinSource } from './pin-source.js';
+export type { PinSource } from '@pinvault/core';
 export { connectPinnedHttp2 } from './connect-pinned-http2.js';
 export type { PinnedHttp2Options } from './connect-pinned-http2.js';
 export { connectPinnedTls } from './connect-pinned-tls.js';

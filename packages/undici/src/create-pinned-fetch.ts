@@ -1,9 +1,8 @@
-import { invalidOption } from '@pinvault/core';
+import { invalidOption, type PinSource } from '@pinvault/core';
 import type { Dispatcher } from 'undici';
 import { endUnbegun } from './guarded-handler.js';
 import { PinnedDispatcher } from './pinned-dispatcher.js';
 import type { PinnedDispatcherOptions } from './pinned-dispatcher-options.js';
-import type { PinSource } from './pin-source.js';
 
 /** Options of {@link createPinnedFetch}: those of a dispatcher, or one that is there already. */
 export type PinnedFetchOptions = PinnedDispatcherOptions | { readonly dispatcher: PinnedDispatcher };

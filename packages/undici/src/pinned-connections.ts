@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { BoundSessions, errorOf, type PinEventListener } from '@pinvault/core';
+import { BoundSessions, endsAtOnce, errorOf, type PinEventListener } from '@pinvault/core';
 import { buildConnector } from 'undici';
-import { type Connection, endIdle, endsAtOnce, type Slot, whyStale } from './connection.js';
+import { type Connection, endIdle, type Slot, whyStale } from './connection.js';
 import { type ConnectRequest, type HandshakeSettings, type OnConnected, shakeHands } from './handshake.js';
 import { type Origins, whyInsecure } from './origin.js';
 

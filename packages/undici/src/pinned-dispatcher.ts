@@ -1,10 +1,9 @@
-import { invalidOption } from '@pinvault/core';
+import { invalidOption, isPinSource, type PinSource } from '@pinvault/core';
 import * as undici from 'undici';
 import { endUnbegun } from './guarded-handler.js';
 import { type Origin, Origins, whyInsecure } from './origin.js';
 import { PinnedConnections } from './pinned-connections.js';
 import { type PinnedDispatcherOptions, readDispatcherOptions } from './pinned-dispatcher-options.js';
-import { isPinSource, type PinSource } from './pin-source.js';
 import { createTransport } from './transport.js';
 
 type Options = undici.Dispatcher.DispatchOptions;
