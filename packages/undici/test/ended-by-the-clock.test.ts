@@ -18,7 +18,11 @@ describeWithEach('a connection of PinnedDispatcher that nobody asks about', (maj
   /** Its pin counts until tomorrow at most. */
   async function start(respond: RequestListener): Promise<void> {
     clock = new StandingClock();
-    scene = await Scene.start(major, { pins: { clock, maxStaleMs: Infinity }, server: { respond } });
+    scene = await Scene.start(major, {
+      pins: { clock, maxStaleMs: Infinity },
+      dispatcher: { drainTimeoutMs: 10_000 },
+      server: { respond },
+    });
     const { oldLeaf, newLeaf } = scene;
     const day = new Date(clock.now() + 86_400_000).toISOString().slice(0, 10);
     await scene.rotate({ [host]: `${oldLeaf.pin} until=${day}`, [`${host}#next`]: newLeaf.pin });
@@ -38,7 +42,7 @@ describeWithEach('a connection of PinnedDispatcher that nobody asks about', (maj
     let failure: unknown;
     void body.text().catch((error: unknown) => (failure = error));
     clock.move(3 * 86_400_000);
-    timers.tick(30_000 + 29_999);
+    timers.tick(30_000 + 9_999);
     await turns(5);
     expect(failure).to.equal(undefined);
     timers.tick(1);
@@ -59,7 +63,7 @@ describeWithEach('a connection of PinnedDispatcher that nobody asks about', (maj
     timers.tick(30_000);
     // A clock that was set wrong, and right again: nothing is told of it.
     clock.move(-3 * 86_400_000);
-    timers.tick(60_000);
+    timers.tick(10_000);
     response?.end('last');
     expect(await text).to.equal('first last');
   });

@@ -77,6 +77,18 @@ describeWithEach('PinnedDispatcher at a rotation', (major) => {
     expect([server.connections, server.requests]).to.deep.equal([2, 1]);
   });
 
+  it('dials once more where what it accepted is stale when the handshake is over', async () => {
+    scene = await Scene.start(major);
+    const judge = scene.pins.judge.bind(scene.pins);
+    // As by the clock, of which no rotation tells.
+    scene.pins.judge = () => {
+      scene.pins.judge = judge;
+      throw new PinMismatchError('ERR_PIN_EXPIRED', 'over', { host });
+    };
+    expect(await scene.get()).to.equal('200 ok');
+    expect([scene.server.connections, scene.server.requests]).to.deep.equal([2, 1]);
+  });
+
   it('does not dial without end where they change in each handshake', async () => {
     scene = await Scene.start(major);
     const { server, oldLeaf, newLeaf } = scene;
