@@ -66,13 +66,17 @@ export class PinnedClient extends Client {
       return true;
     }
     const { connection } = this.#slot;
-    if (
-      connection?.socket?.destroyed === false &&
-      this.#context.connections.look(connection) !== undefined &&
-      !this.#slot.isIdle()
-    )
-      return this.#sendElsewhere(options, handler);
-    // Where an idle one has ended by the look, the request waits in this client until a new one has been judged.
+    const reason =
+      connection?.socket?.destroyed === false ? this.#context.connections.whyStale(connection) : undefined;
+    if (connection !== undefined && reason !== undefined) {
+      if (!this.#context.connections.look(connection)) {
+        // Good for all but this request, which is a trial of a wrong pin.
+        endUnbegun(handler, reason);
+        return true;
+      }
+      if (!this.#slot.isIdle()) return this.#sendElsewhere(options, handler);
+      // It has ended by the look, and the request waits in this client until a new one has been judged.
+    }
     return super.dispatch(options, this.#mayWait() ? this.#guarded(options, handler) : handler);
   }
 

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Socket } from 'node:net';
 import { BoundSessions, endsAtOnce, errorOf, PinError, type PinEventListener } from '@pinvault/core';
 import { buildConnector } from 'undici';
@@ -45,6 +46,8 @@ export class PinnedConnections {
   readonly #sessions: BoundSessions;
   readonly #connections = new Set<Connection>();
   readonly #onRotate: PinEventListener<'rotate'> = ({ host }) => this.#sweep(host);
+  /** What ends a connection for all is judged out of this context, whoever has asked: not in a trial of a wrong pin. */
+  readonly #outside = AsyncLocalStorage.snapshot();
   #clockTimer: NodeJS.Timeout | undefined;
 
   constructor(settings: ConnectionSettings) {
@@ -81,16 +84,16 @@ export class PinnedConnections {
    * Judges a connection under the pins in force. One that no longer matches ends: at once where it is idle or its key is
    * revoked, otherwise with its last response, or after `drainTimeoutMs`.
    *
-   * @returns why it may not be used any more
+   * @returns whether it may not be used any more
    */
-  look(connection: Connection): Error | undefined {
+  look(connection: Connection): boolean {
     const { socket, slot } = connection;
-    const reason = this.whyStale(connection);
+    const reason = this.#outside(() => this.whyStale(connection));
     if (reason === undefined) this.#endDrain(connection);
     else if (slot.connection === connection && slot.isIdle()) endIdle(connection);
     else if (endsAtOnce(reason)) socket?.destroy(reason);
     else if (connection.drainTimer === undefined) this.#drain(connection);
-    return reason;
+    return reason !== undefined;
   }
 
   #openPlain(request: ConnectRequest, tunnel: Tunnel | undefined, onConnected: OnConnected): void {
@@ -202,7 +205,7 @@ export class PinnedConnections {
 
   #drain(connection: Connection): void {
     connection.drainTimer = setTimeout(() => {
-      const reason = this.whyStale(connection);
+      const reason = this.#outside(() => this.whyStale(connection));
       if (reason === undefined) this.#endDrain(connection);
       else connection.socket?.destroy(reason);
     }, this.#settings.drainTimeoutMs).unref();
