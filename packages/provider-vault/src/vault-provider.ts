@@ -50,7 +50,7 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
     credential: Credential,
   ): Promise<PinReadResult> => {
     const result = await kv.read(from, knownRevision, await askingWith(credential, signal));
-    credentials.accepted?.(credential);
+    credentials.accepted?.(credential, from.text);
     return result;
   };
   const events = new VaultEvents({
@@ -74,13 +74,14 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
       } catch (error) {
         if (!(error instanceof PinProviderError) || error.code !== 'ERR_PROVIDER_DENIED') throw error;
         // The token may have ended, or been replaced, since it was taken: once more, where there is another one.
-        const next = await untilAborted(credentials.replace(credential), signal, address);
+        const next = await untilAborted(credentials.replace(credential, from.text), signal, address);
         if (next === undefined) throw error;
         return readWith(from, request, next);
       }
     },
     watch: (onChange, { signal }) => events.watch(onChange, signal),
     updates: () => events.updates,
+    retry: () => credentials.retry?.(),
     async close() {
       events.close();
       await credentials.close();
