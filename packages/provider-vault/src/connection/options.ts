@@ -92,15 +92,17 @@ export function readConnection(options: ConnectionOptions, env: Environment): Co
   const redirectNodes = readRedirects(options, nodes);
   const proxy = readProxy(options.proxy, nodes, env);
   const skipVerify = readFlag('SKIP_VERIFY', env);
+  const srvLookup = readBoolean('srvLookup', options.srvLookup) ?? readFlag('SRV_LOOKUP', env) !== undefined;
   refuseInsecure([...nodes, ...redirectNodes], {
     proxy,
     skipVerify,
+    srvLookup,
     isAllowed: options.allowInsecureStore === true,
   });
   return {
     address: firstOf(nodes).url,
     nodes,
-    srvLookup: readBoolean('srvLookup', options.srvLookup) ?? readFlag('SRV_LOOKUP', env) !== undefined,
+    srvLookup,
     followRedirects:
       readBoolean('followRedirects', options.followRedirects) ??
       readFlag('DISABLE_REDIRECTS', env) === undefined,
