@@ -124,8 +124,11 @@ function firstOf(nodes: readonly VaultNode[]): VaultNode {
   return first;
 }
 
-/** What says how a command shows its result, or is good for one request. */
+/** What says how a command shows its result, is good for one request, or would be left out without a word. */
 function refuseUnsupported(env: Environment): void {
+  const headers = readVariable(env, 'HEADERS');
+  if (headers !== undefined)
+    throw misconfigured(`${headers.name} asks for headers of its own, which no read here sends: unset it`);
   const wrap = readVariable(env, 'WRAP_TTL');
   if (wrap !== undefined)
     throw misconfigured(
