@@ -208,7 +208,10 @@ export class PinnedAgent extends Agent {
     const socket = super.createConnection(pinned, (error, connected) => {
       // A tunnel through a proxy is handed over here, after its handshake, and not returned.
       this.#connections.track(connection, connected);
-      const reason = error === null || error === undefined ? this.#takeOver(connection, connected) : error;
+      const hasFailed = error !== null && error !== undefined;
+      // Now: the next request may be dialled before the tunnel is closed.
+      if (hasFailed) this.#resumption.ended(connection, true);
+      const reason = hasFailed ? error : this.#takeOver(connection, connected);
       onConnection?.(reason ?? null, connected);
     });
     if (socket !== null && socket !== undefined) {
