@@ -1,5 +1,5 @@
 import { Agent as HttpAgent, type ClientRequest } from 'node:http';
-import { Agent, type RequestOptions } from 'node:https';
+import { Agent, type AgentOptions, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { errorOf, invalidOption, type NodeCertificate } from '@pinvault/core';
@@ -67,6 +67,8 @@ export class PinnedAgent extends Agent {
       throw invalidOption('pins', 'is no resolver: pass what createPinResolver() resolved with');
     const { agentOptions, drainTimeoutMs, maxSessions } = safeAgentOptions(options);
     super(agentOptions);
+    // Node has read it, and would copy it for each request.
+    delete (this.options as AgentOptions).maxCachedSessions;
     this.#pins = pins;
     this.#resumption = new Resumption(pins, maxSessions);
     this.#connections = new Connections({
