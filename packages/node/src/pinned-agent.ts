@@ -1,5 +1,5 @@
 import { Agent as HttpAgent, type ClientRequest } from 'node:http';
-import { Agent, type AgentOptions, type RequestOptions } from 'node:https';
+import { Agent, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { errorOf, invalidOption, type NodeCertificate } from '@pinvault/core';
@@ -10,6 +10,7 @@ import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinne
 import { intercept } from './intercept.js';
 import { isPinSource, type PinSource } from './pin-source.js';
 import { fullHandshake, Resumption } from './resumption.js';
+import { SecureContexts } from './secure-contexts.js';
 import { serverName, targetOf } from './target.js';
 
 type OnConnection = (error: Error | null, socket: Duplex) => void;
@@ -54,6 +55,7 @@ export class PinnedAgent extends Agent {
   readonly #pins: PinSource;
   readonly #resumption: Resumption;
   readonly #connections: Connections;
+  readonly #contexts = new SecureContexts();
   // The request that Node is about to give a connection, until it is known which.
   #admitted: Admission | undefined;
   // The idle connection that Node has chosen for it, where that is not fit any more.
@@ -68,7 +70,7 @@ export class PinnedAgent extends Agent {
     const { agentOptions, drainTimeoutMs, maxSessions } = safeAgentOptions(options);
     super(agentOptions);
     // Node has read it, and would copy it for each request.
-    delete (this.options as AgentOptions).maxCachedSessions;
+    delete this.options.maxCachedSessions;
     this.#pins = pins;
     this.#resumption = new Resumption(pins, maxSessions);
     this.#connections = new Connections({
@@ -121,7 +123,8 @@ export class PinnedAgent extends Agent {
   #giveToNode({ request, options, servername }: Admission): void {
     const { servername: before } = options;
     if (before === servername) nodeAgent.addRequest.call(this, request, options);
-    else if (!Object.isExtensible(options)) nodeAgent.addRequest.call(this, request, { ...options, servername });
+    else if (!Object.isExtensible(options))
+      nodeAgent.addRequest.call(this, request, { ...options, servername });
     else {
       // Node copies the options within the call. A copy of our own would cost more than all checks of a request.
       options.servername = servername;
@@ -187,6 +190,7 @@ export class PinnedAgent extends Agent {
       // Explicit, also against NODE_TLS_REJECT_UNAUTHORIZED=0.
       rejectUnauthorized: true,
       session: connection.offered?.session,
+      secureContext: this.#contexts.of(options as ConnectionOptions),
       // Untyped in https, where TLS options pass through all the same: no certificate, no check.
       pskCallback: undefined,
       checkServerIdentity(this: unknown, _host: string, certificate: NodeCertificate) {
@@ -243,7 +247,7 @@ export class PinnedAgent extends Agent {
   }
 
   #hasQueue(): boolean {
-    for (const _name in this.requests) return true;
+    for (const name in this.requests) if (this.requests[name] !== undefined) return true;
     return false;
   }
 }
