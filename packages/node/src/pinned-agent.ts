@@ -2,13 +2,19 @@ import { Agent as HttpAgent, type ClientRequest } from 'node:http';
 import { Agent, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
-import { errorOf, invalidOption, type NodeCertificate } from '@pinvault/core';
-import { type Connection, evidenceOf, isPending, whyStale, whyUnjudged } from './connection.js';
+import {
+  errorOf,
+  evidenceOf,
+  invalidOption,
+  isPinSource,
+  type NodeCertificate,
+  type PinSource,
+} from '@pinvault/core';
+import { type Connection, isPending, whyStale, whyUnjudged } from './connection.js';
 import { Connections, drop } from './connections.js';
 import { type HandshakeWatch, holdForHandshake, holdRequest } from './held-request.js';
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
 import { intercept } from './intercept.js';
-import { isPinSource, type PinSource } from './pin-source.js';
 import { fullHandshake, Resumption } from './resumption.js';
 import { SecureContexts } from './secure-contexts.js';
 import { serverName, targetOf } from './target.js';
@@ -207,7 +213,10 @@ export class PinnedAgent extends Agent {
     const socket = super.createConnection(pinned, (error, connected) => {
       // A tunnel through a proxy is handed over here, after its handshake, and not returned.
       this.#connections.track(connection, connected);
-      const reason = error === null || error === undefined ? this.#takeOver(connection, connected) : error;
+      const hasFailed = error !== null && error !== undefined;
+      // Now: the next request may be dialled before the tunnel is closed.
+      if (hasFailed) this.#resumption.ended(connection, true);
+      const reason = hasFailed ? error : this.#takeOver(connection, connected);
       onConnection?.(reason ?? null, connected);
     });
     if (socket !== null && socket !== undefined) {
