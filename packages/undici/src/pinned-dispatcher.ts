@@ -50,8 +50,11 @@ export class PinnedDispatcher extends undici.Dispatcher {
   #closing: Promise<void> | undefined;
   #isOver = false;
 
-  /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
+  /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole, and where undici is older than 7 */
   constructor(pins: PinSource, options: PinnedDispatcherOptions = {}) {
+    // undici does not say its version; these came with 7.
+    if (!('cacheStores' in undici))
+      throw invalidOption('undici', 'is older than what this package knows: install 7.30 or newer, or 8');
     if (!isPinSource(pins))
       throw invalidOption('pins', 'is no resolver: pass what createPinResolver() resolved with');
     const settings = readDispatcherOptions(options);
