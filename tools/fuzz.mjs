@@ -54,7 +54,7 @@ async function main(args) {
   const { properties, report } = await import(pathToFileURL(module).href);
   const names = properties.map(({ name }) => name);
   if (options.only !== undefined && !names.includes(options.only))
-    throw new StepFailed(`there is no property ${options.only}; there are ${names.join(', ')}`);
+    throw new StepFailed(`there is no property ${String(options.only)}; there are ${names.join(', ')}`);
   console.log(
     `\n${options.runs} runs of each property, seed ${options.seed}, Node ${process.versions.node}\n`,
   );

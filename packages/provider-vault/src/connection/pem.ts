@@ -5,9 +5,6 @@ import { misconfigured } from '../environment.js';
 /** Text or bytes of PEM. */
 export type Pem = string | Buffer;
 
-/** What an option or a variable names: bytes, or where they lie. Read anew each time, for what is rotated on disk. */
-export type PemSource = () => Pem;
-
 /** @throws PinProviderError (`ERR_PROVIDER_MISCONFIGURED`), which names the option or the variable and not the file */
 export function readPemFile(named: string, file: string): Buffer {
   try {
