@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Client, type Dispatcher } from 'undici';
 import { endIdle, type Slot } from './connection.js';
 import { endUnbegun, guardStart } from './guarded-handler.js';
@@ -23,6 +24,8 @@ export class PinnedClient extends Client {
   readonly #slot: Slot;
   readonly #pipelines: boolean;
   readonly #mayMultiplex: boolean;
+  // The request that waits for a new connection: undici dials it in the context of the one that has ended.
+  #redialIn: ReturnType<typeof AsyncLocalStorage.snapshot> | undefined;
   // A pool was told that this client takes no more requests until its 'drain'.
   #isRefusing = false;
 
@@ -35,8 +38,14 @@ export class PinnedClient extends Client {
     const slot: Slot = { connection: undefined, isIdle: () => true, endWhenIdle: () => undefined };
     super(origin, {
       ...options,
-      connect: (request, callback) =>
-        context.connections.open(slot, request, tunnel, (...result) => callback(...result)),
+      connect: (request, callback) => {
+        const open = (): void =>
+          context.connections.open(slot, request, tunnel, (...result) => callback(...result));
+        const inContext = this.#redialIn;
+        this.#redialIn = undefined;
+        if (inContext === undefined) open();
+        else inContext(open);
+      },
     });
     slot.isIdle = () => this.stats.running === 0;
     // Not from the beginning: a second listener would cost each request something.
@@ -64,6 +73,7 @@ export class PinnedClient extends Client {
     ) {
       if (!this.#slot.isIdle()) return this.#sendElsewhere(options, handler);
       // The request waits in this client until a new connection has been judged.
+      this.#redialIn = AsyncLocalStorage.snapshot();
       endIdle(connection);
     }
     return super.dispatch(options, this.#mayWait() ? this.#guarded(options, handler) : handler);

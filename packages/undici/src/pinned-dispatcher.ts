@@ -37,6 +37,8 @@ export class PinnedDispatcher extends undici.Dispatcher {
   readonly #forOlderHandlers: undici.Dispatcher | undefined;
   // Requests whose pins are being loaded, or confirmed.
   readonly #held = new Set<Promise<void>>();
+  readonly #proofs = new WeakMap<AbortSignal, PinnedDispatcher>();
+  readonly #options: PinnedDispatcherOptions;
   #isClosed = false;
 
   /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
@@ -46,6 +48,7 @@ export class PinnedDispatcher extends undici.Dispatcher {
     const settings = readDispatcherOptions(options);
     super();
     this.#pins = pins;
+    this.#options = { ...options };
     this.#origins = new Origins(settings.servername);
     const { tls, drainTimeoutMs, maxCachedSessions } = settings;
     this.#transport = createTransport(settings, {
@@ -57,7 +60,7 @@ export class PinnedDispatcher extends undici.Dispatcher {
         maxCachedSessions,
       }),
       offersH2: Dispatcher1Wrapper !== undefined,
-      again: (request, handler) => this.dispatch(request, handler),
+      again: (request, handler) => this.#dispatch(request, handler),
     });
     this.#forOlderHandlers = Dispatcher1Wrapper && new Dispatcher1Wrapper(this.#transport);
     for (const name of passedOn) {
@@ -70,6 +73,23 @@ export class PinnedDispatcher extends undici.Dispatcher {
 
   /** undici's entry for each request. */
   override dispatch(options: Options, handler: Handler): boolean {
+    const { proof } = this.#pins;
+    return (proof === undefined ? this : this.#for(proof)).#dispatch(options, handler);
+  }
+
+  /** What a proof asks for goes over connections of its own, which end with it: none is shared with a wrong pin. */
+  #for(proof: AbortSignal): PinnedDispatcher {
+    const { closed, destroyed } = this.#transport as { closed?: boolean; destroyed?: boolean };
+    if (this.#isClosed || closed === true || destroyed === true) return this;
+    const known = this.#proofs.get(proof);
+    if (known !== undefined) return known;
+    const own = new PinnedDispatcher(this.#pins, this.#options);
+    this.#proofs.set(proof, own);
+    proof.addEventListener('abort', () => void own.close(), { once: true });
+    return own;
+  }
+
+  #dispatch(options: Options, handler: Handler): boolean {
     if (this.#isClosed && this.#held.size > 0) {
       endUnbegun(handler, new undici.errors.ClientClosedError());
       return false;
