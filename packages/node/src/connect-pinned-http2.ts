@@ -1,5 +1,5 @@
 import { type ClientHttp2Session, connect, type SecureClientSessionOptions } from 'node:http2';
-import { type GuardOptions, PinMismatchError } from '@pinvault/core';
+import { type GuardOptions, invalidOption, PinMismatchError } from '@pinvault/core';
 import { connectPinnedTls } from './connect-pinned-tls.js';
 import type { SocketPins } from './socket-pins.js';
 
@@ -33,7 +33,9 @@ export async function connectPinnedHttp2(
   const host = url.hostname.replace(/^\[|\]$/g, '');
   if (url.protocol !== 'https:')
     throw new PinMismatchError('ERR_PIN_INSECURE_SCHEME', `${host}: only https can be pinned`, { host });
-  const { createConnection: _ours, onDrain, ...rest } = options;
+  const { createConnection, onDrain, ...rest } = options;
+  if (createConnection !== undefined)
+    throw invalidOption('createConnection', 'would dial in place of the pinned connection: pass "socket"');
   const opened: { session?: ClientHttp2Session } = {};
   const policy =
     options.policy === 'close' || options.policy === 'keep'
