@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, connect, type SecureClientSessionOptions } from 'node:http2';
+import type { ClientHttp2Session, SecureClientSessionOptions } from 'node:http2';
 import { type GuardOptions, invalidOption, PinMismatchError } from '@pinvault/core';
 import { connectPinnedTls } from './connect-pinned-tls.js';
 import type { SocketPins } from './socket-pins.js';
@@ -36,6 +36,8 @@ export async function connectPinnedHttp2(
   const { createConnection, onDrain, ...rest } = options;
   if (createConnection !== undefined)
     throw invalidOption('createConnection', 'would dial in place of the pinned connection: pass "socket"');
+  // On first use, since it is slow to load; before the dial, so that nothing comes between the verdict and the session.
+  const { connect } = await import('node:http2');
   const opened: { session?: ClientHttp2Session } = {};
   const policy =
     options.policy === 'close' || options.policy === 'keep'

@@ -1,4 +1,4 @@
-import type { RequestOptions } from 'node:https';
+import type { Agent, RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { PinSource } from '@pinvault/core';
 
@@ -23,14 +23,14 @@ export class ProofPools {
   }
 
   /** The options of a request, which is part of a proof or not. */
-  optionsFor<Options extends RequestOptions>(options: Options, idle: () => Iterable<Duplex>): Options {
+  optionsFor<Options extends RequestOptions>(options: Options, agent: Agent): Options {
     const { proof } = this.#pins;
     if (proof === undefined) return options;
     // Neutral for a client, and part of the name under which Node pools connections, and we keep sessions.
-    return { ...options, sessionIdContext: this.#nameOf(proof, idle) };
+    return { ...options, sessionIdContext: this.#nameOf(proof, agent) };
   }
 
-  #nameOf(proof: AbortSignal, idle: () => Iterable<Duplex>): string {
+  #nameOf(proof: AbortSignal, agent: Agent): string {
     const known = this.#names.get(proof);
     if (known !== undefined) return known;
     proofCount += 1;
@@ -40,7 +40,8 @@ export class ProofPools {
     const end = (): void => {
       this.#names.delete(proof);
       this.#proofs.delete(name);
-      for (const socket of idle()) if (this.#sockets.get(socket) === proof) this.#drop(socket);
+      for (const socket of Object.values(agent.freeSockets).flatMap((sockets) => sockets ?? []))
+        if (this.#sockets.get(socket) === proof) this.#drop(socket);
     };
     proof.addEventListener('abort', end, { once: true });
     return name;

@@ -10,6 +10,8 @@ export interface Slot {
   isIdle(): boolean;
   /** Ends the connection with the last response on it, if it still does not match then. */
   endWhenIdle(): void;
+  /** The connection matches again, and may have requests that wait for one. */
+  takeAgain(): void;
 }
 
 /** What is remembered of one connection, from the dial to the close. */
@@ -20,6 +22,8 @@ export interface Connection {
   evidence?: Evidence;
   /** Absent until the handshake is over. */
   socket?: Socket;
+  /** The pins have changed since it was dialled, and its handshake is not over. */
+  isOvertaken?: boolean;
   drainTimer?: NodeJS.Timeout;
   /** Says that its pins are needed no more on its account. */
   release?: (() => void) | undefined;
