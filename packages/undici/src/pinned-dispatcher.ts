@@ -47,6 +47,8 @@ export class PinnedDispatcher extends undici.Dispatcher {
   readonly #closed: Transport[] = [];
   // Requests whose pins are being loaded, or confirmed, and those that change their connection.
   readonly #held = new Set<Promise<void>>();
+  readonly #proofs = new WeakMap<AbortSignal, PinnedDispatcher>();
+  readonly #options: PinnedDispatcherOptions;
   #closing: Promise<void> | undefined;
   #isOver = false;
 
@@ -60,6 +62,7 @@ export class PinnedDispatcher extends undici.Dispatcher {
     const settings = readDispatcherOptions(options);
     super();
     this.#pins = pins;
+    this.#options = { ...options };
     this.#origins = new Origins(settings.servername);
     const { tls, drainTimeoutMs, maxCachedSessions } = settings;
     const context: ClientContext = {
@@ -85,6 +88,22 @@ export class PinnedDispatcher extends undici.Dispatcher {
 
   /** undici's entry for each request. */
   override dispatch(options: Options, handler: Handler): boolean {
+    const { proof } = this.#pins;
+    return (proof === undefined ? this : this.#for(proof)).#dispatch(options, handler);
+  }
+
+  /** What a proof asks for goes over connections of its own, which end with it: none is shared with a wrong pin. */
+  #for(proof: AbortSignal): PinnedDispatcher {
+    if (this.#closing !== undefined || this.#isOver) return this;
+    const known = this.#proofs.get(proof);
+    if (known !== undefined) return known;
+    const own = new PinnedDispatcher(this.#pins, this.#options);
+    this.#proofs.set(proof, own);
+    proof.addEventListener('abort', () => void own.close(), { once: true });
+    return own;
+  }
+
+  #dispatch(options: Options, handler: Handler): boolean {
     if (this.#closing !== undefined && !this.#isOver) {
       endUnbegun(handler, new undici.errors.ClientClosedError());
       return false;
