@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream';
-import type { PinEventListener } from '@pinvault/core';
-import { type Connection, endsAtOnce, whyStale } from './connection.js';
-import type { PinSource } from './pin-source.js';
+import { endsAtOnce, type PinEventListener, type PinSource } from '@pinvault/core';
+import { type Connection, whyStale } from './connection.js';
 import type { Resumption } from './resumption.js';
 
 /** What the connections of an agent need to know of it. */

@@ -2,13 +2,19 @@ import { Agent as HttpAgent, type ClientRequest } from 'node:http';
 import { Agent, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
-import { errorOf, invalidOption, type NodeCertificate } from '@pinvault/core';
-import { type Connection, evidenceOf, isPending, whyStale, whyUnjudged } from './connection.js';
+import {
+  errorOf,
+  evidenceOf,
+  invalidOption,
+  isPinSource,
+  type NodeCertificate,
+  type PinSource,
+} from '@pinvault/core';
+import { type Connection, isPending, whyStale, whyUnjudged } from './connection.js';
 import { Connections, drop } from './connections.js';
 import { type HandshakeWatch, holdForHandshake, holdRequest } from './held-request.js';
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
 import { intercept } from './intercept.js';
-import { isPinSource, type PinSource } from './pin-source.js';
 import { fullHandshake, Resumption } from './resumption.js';
 import { serverName, targetOf } from './target.js';
 

@@ -6,11 +6,12 @@ import {
   BoundSessions,
   errorOf,
   type Evidence,
+  evidenceOf,
+  type PinSource,
   type Target,
   type Verdict,
 } from '@pinvault/core';
-import { type Connection, evidenceOf, whyUnjudged } from './connection.js';
-import type { PinSource } from './pin-source.js';
+import { type Connection, whyUnjudged } from './connection.js';
 import { SessionKeys } from './session-key.js';
 
 /** Marks the options of a connection that is to have a full handshake. */
