@@ -36,13 +36,13 @@ export class Connections {
     if (!this.#open.has(connection)) connection.release = pins.retain?.(connection.target);
     this.#open.add(connection);
     this.#bySocket.set(socket, connection);
-    socket.once('close', () => this.#forget(connection));
+    socket.once('close', (hasFailed?: boolean) => this.#forget(connection, hasFailed === true));
   }
 
-  #forget(connection: Connection): void {
+  #forget(connection: Connection, hasFailed: boolean): void {
     clearTimeout(connection.drainTimer);
     connection.release?.();
-    this.#around.resumption.ended(connection);
+    this.#around.resumption.ended(connection, hasFailed);
     this.#open.delete(connection);
     if (this.#open.size === 0) this.#around.pins.off('rotate', this.#onRotate);
   }

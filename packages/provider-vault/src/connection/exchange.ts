@@ -65,6 +65,8 @@ export class Exchange {
       });
       request.once('response', resolve);
       request.once('error', reject);
+      // Nobody follows a switch of protocols (101): Node ends such a connection, and says so by this alone.
+      request.once('close', () => reject(Object.assign(new Error('no answer'), { code: 'ECONNRESET' })));
       if (body === undefined) {
         request.end();
         return;
