@@ -54,7 +54,7 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
     credential: Credential,
   ): Promise<PinReadResult> => {
     const result = await kv.read(from, knownRevision, await askingWith(credential, signal));
-    credentials.accepted?.(credential);
+    credentials.accepted?.(credential, from.text);
     return result;
   };
   const events = new VaultEvents({
@@ -78,13 +78,14 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
       } catch (error) {
         if (!(error instanceof PinProviderError) || error.code !== 'ERR_PROVIDER_DENIED') throw error;
         // The token may have ended, or been replaced, since it was taken: once more, where there is another one.
-        const next = await untilEnded(credentials.replace(credential), signal);
+        const next = await untilEnded(credentials.replace(credential, from.text), signal);
         if (next === undefined) throw error;
         return readWith(from, request, next);
       }
     },
     watch: (onChange, { signal }) => events.watch(onChange, signal),
     updates: () => events.updates,
+    retry: () => credentials.retry?.(),
     async close() {
       events.close();
       await credentials.close();

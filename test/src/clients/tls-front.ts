@@ -19,7 +19,9 @@ export type Behind =
  */
 export class TlsFront {
   readonly port: number;
+  /** Accepted so far, and of these ended. */
   connections = 0;
+  ended = 0;
   resumed = 0;
   applicationBytes = 0;
   #gate: Promise<void> = Promise.resolve();
@@ -104,6 +106,7 @@ export class TlsFront {
     protocols: readonly string[],
   ): Promise<void> {
     this.connections += 1;
+    socket.once('close', () => (this.ended += 1));
     const upstream = 'port' in behind ? await connected(behind.port) : undefined;
     if (upstream !== undefined) {
       bind(socket, upstream);
