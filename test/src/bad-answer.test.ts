@@ -60,8 +60,9 @@ describe('a stand-in for a vault that answers like none', function () {
       {
         warnings: false,
         refreshIntervalMs: 3_600_000,
-        startupTimeoutMs: 400,
-        readTimeoutMs: 150,
+        startupTimeoutMs: 1_500,
+        failedStartDelayMs: 0,
+        readTimeoutMs: 600,
         onEvent: (event) => events.push(event),
         ...options,
       },
@@ -130,7 +131,7 @@ describe('a stand-in for a vault that answers like none', function () {
     {
       what: 'a list for a document',
       code: 'ERR_DOCUMENT_MALFORMED',
-      facts: ['not a JSON object'],
+      facts: ['KV version 2', 'secret/tls-pins'],
       answer: answering(200, '{"data":{"data":[],"metadata":{"version":9}}}'),
     },
     {

@@ -71,7 +71,8 @@ describeWithOpenBao('bad input from a real vault', function () {
       {
         warnings: false,
         refreshIntervalMs: 3_600_000,
-        startupTimeoutMs: 500,
+        startupTimeoutMs: 2_000,
+        failedStartDelayMs: 0,
         onEvent: (event) => events.push(event),
         ...options,
       },
@@ -237,12 +238,20 @@ describeWithOpenBao('bad input from a real vault', function () {
       await startFails('ERR_PROVIDER_NOT_FOUND', ['"elsewhere/"', 'namespace'], environment);
     });
 
-    it('a mount of KV version 1', async () => {
+    it('a version that the mount does not have', async () => {
       await writeFile(tokenFile, vault.token);
       await api('POST', 'old/tls-pins', good);
-      await startFails('ERR_PROVIDER_NOT_FOUND', ['old/tls-pins', 'KV version 2'], path('old/tls-pins'));
-      await api('POST', 'old/data/tls-pins', good);
-      await startFails('ERR_DOCUMENT_MALFORMED', ['old/tls-pins', 'KV version 2'], path('old/tls-pins'));
+      const said = (kvVersion: 1 | 2, mountPath: string): Parameters<typeof start> => [
+        {},
+        { vault: { path: mountPath, kvVersion } },
+      ];
+      await startFails(
+        'ERR_PROVIDER_NOT_FOUND',
+        ['old/tls-pins', 'KV version 2'],
+        ...said(2, 'old/tls-pins'),
+      );
+      await startFails('ERR_PROVIDER_NOT_FOUND', ['tls-pins', 'KV version'], ...said(1, 'secret/tls-pins'));
+      await service.expectPinned(await start(path('old/tls-pins')));
     });
 
     it('what is no path', async () => {

@@ -213,8 +213,12 @@ describeWithOpenBao('the connection to a real vault of three nodes', function ()
       vault: optionsWith({ pins: cluster.nodes.map(({ leaf }) => leaf.pin) }),
       warnings: false,
     });
+    const killed = await cluster.active();
+    const others = cluster.addresses.filter((address) => address !== killed.address);
+    // Its last answer came from the node that is killed.
+    const provider = createVaultProvider(optionsWith({ addresses: [killed.address, ...others] }));
     try {
-      const killed = await cluster.active();
+      expect(await read(provider)).to.deep.equal(rows);
       await cluster.kill(killed);
       const next = await cluster.active();
       expect(next.address).not.to.equal(killed.address);
@@ -227,6 +231,8 @@ describeWithOpenBao('the connection to a real vault of three nodes', function ()
           ),
         () => 'the new active node takes no write',
       );
+      const first = await provider.read({ signal: AbortSignal.timeout(3_000) });
+      expect(first).to.deep.include({ document: changed });
       await until(
         async () => {
           await resolver.refresh();
@@ -236,6 +242,7 @@ describeWithOpenBao('the connection to a real vault of three nodes', function ()
       );
       expect(resolver.status()).to.include({ state: 'fresh', source: 'provider' });
     } finally {
+      await provider.close?.();
       await resolver.close();
     }
   });

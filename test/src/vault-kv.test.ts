@@ -319,7 +319,17 @@ describeWithOpenBao('secrets of a real vault', function () {
         [data(), metadata()].map((path) => `path "${path}" { capabilities = ["read"] }`).join('\n'),
       );
       await clock.advance(3_600_000);
+      expect(await read('1')).to.deep.include({ document: manyRows });
       expect(await read('1')).to.deep.equal({ unchanged: true, revision: '1' });
+    });
+
+    it('are denied within ten minutes where only the right to read is lost, and stay so', async () => {
+      await vault.putPolicy(name, `path "${metadata()}" { capabilities = ["read"] }`);
+      expect(await read('1')).to.deep.equal({ unchanged: true, revision: '1' });
+      await clock.advance(599_999);
+      expect(await read('1')).to.deep.equal({ unchanged: true, revision: '1' });
+      await clock.advance(1);
+      for (let time = 0; time < 2; time += 1) await refusal('ERR_PROVIDER_DENIED', undefined, '1');
     });
 
     it('are denied where the token is, and the look is not blamed for it', async () => {

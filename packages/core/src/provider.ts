@@ -60,6 +60,11 @@ export interface PinProvider {
   ): void;
   /** How changes are noticed now, for `status()`. Plain data without secrets; never throws. */
   updates?(): ProviderUpdates | undefined;
+  /**
+   * A person asks for a read now (`refresh()`), right before it: what the provider waits for after failures of its own, such
+   * as a log-in, is over. Never throws.
+   */
+  retry?(): void;
   /** Releases what the provider holds. Idempotent. */
   close?(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, connect, type SecureClientSessionOptions } from 'node:http2';
+import type { ClientHttp2Session, SecureClientSessionOptions } from 'node:http2';
 import { type GuardOptions, PinMismatchError } from '@pinvault/core';
 import { connectPinnedTls } from './connect-pinned-tls.js';
 import type { SocketPins } from './socket-pins.js';
@@ -33,6 +33,8 @@ export async function connectPinnedHttp2(
   const host = url.hostname.replace(/^\[|\]$/g, '');
   if (url.protocol !== 'https:')
     throw new PinMismatchError('ERR_PIN_INSECURE_SCHEME', `${host}: only https can be pinned`, { host });
+  // On first use, since it is slow to load; before the dial, so that nothing comes between the verdict and the session.
+  const { connect } = await import('node:http2');
   const { createConnection: _ours, onDrain, ...rest } = options;
   const opened: { session?: ClientHttp2Session } = {};
   const policy =

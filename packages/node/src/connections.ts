@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream';
-import type { PinEventListener } from '@pinvault/core';
-import { type Connection, endsAtOnce, whyStale } from './connection.js';
-import type { PinSource } from './pin-source.js';
+import { endsAtOnce, type PinEventListener, type PinSource } from '@pinvault/core';
+import { type Connection, whyStale } from './connection.js';
 import type { Resumption } from './resumption.js';
 
 /** What the connections of an agent need to know of it. */
@@ -37,13 +36,13 @@ export class Connections {
     if (!this.#open.has(connection)) connection.release = pins.retain?.(connection.target);
     this.#open.add(connection);
     this.#bySocket.set(socket, connection);
-    socket.once('close', () => this.#forget(connection));
+    socket.once('close', (hasFailed?: boolean) => this.#forget(connection, hasFailed === true));
   }
 
-  #forget(connection: Connection): void {
+  #forget(connection: Connection, hasFailed: boolean): void {
     clearTimeout(connection.drainTimer);
     connection.release?.();
-    this.#around.resumption.ended(connection);
+    this.#around.resumption.ended(connection, hasFailed);
     this.#open.delete(connection);
     if (this.#open.size === 0) this.#around.pins.off('rotate', this.#onRotate);
   }

@@ -1,13 +1,13 @@
 import {
   errorOf,
   type Evidence,
+  evidenceOf,
   type GuardableSocket,
   type GuardOptions,
   type NodeCertificate,
   type SocketGuard,
   type Target,
 } from '@pinvault/core';
-import { evidenceOf } from './connection.js';
 import { type GrpcCall, type GrpcClient, unavailable } from './grpc-shapes.js';
 import type { SocketPins } from './socket-pins.js';
 

@@ -1,6 +1,6 @@
 export { PinnedAgent } from './pinned-agent.js';
 export type { PinnedAgentOptions } from './pinned-agent-options.js';
-export type { PinSource } from './pin-source.js';
+export type { PinSource } from '@pinvault/core';
 export { connectPinnedHttp2 } from './connect-pinned-http2.js';
 export type { PinnedHttp2Options } from './connect-pinned-http2.js';
 export { connectPinnedTls } from './connect-pinned-tls.js';
@@ -8,6 +8,7 @@ export type { PinnedTlsConnectOptions } from './connect-pinned-tls.js';
 export { createPinnedGrpcClient } from './create-pinned-grpc-client.js';
 export type { PinnedGrpcClientOptions } from './create-pinned-grpc-client.js';
 export type { GrpcCall, GrpcClient, GrpcModule, PinnedGrpcOptions } from './grpc-shapes.js';
+export { createEndpointResolver, readEndpointPins } from './endpoint-pins.js';
 export { PinnedProxyAgent } from './pinned-proxy-agent.js';
 export type { PinnedProxyAgentOptions } from './proxy-options.js';
 export { proveLive } from './prove-live.js';

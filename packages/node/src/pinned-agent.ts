@@ -1,14 +1,20 @@
 import { Agent as HttpAgent, type ClientRequest } from 'node:http';
-import { Agent, type RequestOptions } from 'node:https';
+import { Agent, type AgentOptions, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
-import { errorOf, invalidOption, type NodeCertificate } from '@pinvault/core';
-import { type Connection, evidenceOf, isPending, whyStale, whyUnjudged } from './connection.js';
+import {
+  errorOf,
+  evidenceOf,
+  invalidOption,
+  isPinSource,
+  type NodeCertificate,
+  type PinSource,
+} from '@pinvault/core';
+import { type Connection, isPending, whyStale, whyUnjudged } from './connection.js';
 import { Connections, drop } from './connections.js';
 import { type HandshakeWatch, holdForHandshake, holdRequest } from './held-request.js';
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
 import { intercept } from './intercept.js';
-import { isPinSource, type PinSource } from './pin-source.js';
 import { fullHandshake, Resumption } from './resumption.js';
 import { serverName, targetOf } from './target.js';
 
@@ -16,8 +22,10 @@ type OnConnection = (error: Error | null, socket: Duplex) => void;
 
 /** The part of http.Agent that Node calls for each request; overridden by agents for ten years, but not documented. */
 interface RequestTaker {
-  addRequest(request: ClientRequest, options: RequestOptions, ...rest: unknown[]): void;
+  addRequest(request: ClientRequest, options: RequestOptions): void;
 }
+
+const nodeAgent = Agent.prototype as unknown as RequestTaker;
 
 /** Rotations that one request may meet in handshakes of its own, before it fails like any other. */
 const maxOvertaken = 3;
@@ -27,7 +35,6 @@ interface Admission {
   readonly request: ClientRequest;
   readonly options: RequestOptions;
   readonly servername: string;
-  readonly rest: readonly unknown[];
   /** The connection that was refused, where this is a later attempt; a tunnel leaves none behind. */
   readonly refused?: { readonly socket: Duplex | undefined };
   /** Whether pins that a refresh has brought were the reason for one: that happens once. */
@@ -66,6 +73,8 @@ export class PinnedAgent extends Agent {
       throw invalidOption('pins', 'is no resolver: pass what createPinResolver() resolved with');
     const { agentOptions, drainTimeoutMs, maxSessions } = safeAgentOptions(options);
     super(agentOptions);
+    // Node has read it, and would copy it for each request.
+    delete (this.options as AgentOptions).maxCachedSessions;
     this.#pins = pins;
     this.#resumption = new Resumption(pins, maxSessions);
     this.#connections = new Connections({
@@ -83,11 +92,11 @@ export class PinnedAgent extends Agent {
    * @throws TypeError (`ERR_INVALID_OPTION`), out of `https.request()`, for a request option that would open a hole
    * @internal
    */
-  addRequest(request: ClientRequest, options: RequestOptions, ...rest: unknown[]): void {
+  addRequest(request: ClientRequest, options: RequestOptions): void {
     refuseUnsafe(options);
     // Else Node takes the name from the Host header: the pins of the host that is dialled are what counts.
     const servername = typeof options.servername === 'string' ? options.servername : serverName(options.host);
-    const admission: Admission = { request, options, servername, rest };
+    const admission: Admission = { request, options, servername };
     // One that was aborted before it began is Node's to end: no store is read for it.
     const waiting = request.destroyed ? undefined : this.#prepare(admission);
     if (waiting === undefined) this.#admit(admission);
@@ -115,17 +124,15 @@ export class PinnedAgent extends Agent {
     this.#admit(admission);
   }
 
-  #giveToNode({ request, options, servername, rest }: Admission): void {
-    const addRequest = (given: RequestOptions): void =>
-      (Agent.prototype as unknown as RequestTaker).addRequest.call(this, request, given, ...rest);
+  #giveToNode({ request, options, servername }: Admission): void {
     const { servername: before } = options;
-    if (before === servername) addRequest(options);
-    else if (!Object.isExtensible(options)) addRequest({ ...options, servername });
+    if (before === servername) nodeAgent.addRequest.call(this, request, options);
+    else if (!Object.isExtensible(options)) nodeAgent.addRequest.call(this, request, { ...options, servername });
     else {
       // Node copies the options within the call. A copy of our own would cost more than all checks of a request.
       options.servername = servername;
       try {
-        addRequest(options);
+        nodeAgent.addRequest.call(this, request, options);
       } finally {
         options.servername = before;
       }
@@ -202,7 +209,10 @@ export class PinnedAgent extends Agent {
     const socket = super.createConnection(pinned, (error, connected) => {
       // A tunnel through a proxy is handed over here, after its handshake, and not returned.
       this.#connections.track(connection, connected);
-      const reason = error === null || error === undefined ? this.#takeOver(connection, connected) : error;
+      const hasFailed = error !== null && error !== undefined;
+      // Now: the next request may be dialled before the tunnel is closed.
+      if (hasFailed) this.#resumption.ended(connection, true);
+      const reason = hasFailed ? error : this.#takeOver(connection, connected);
       onConnection?.(reason ?? null, connected);
     });
     if (socket !== null && socket !== undefined) {
@@ -242,7 +252,8 @@ export class PinnedAgent extends Agent {
   }
 
   #hasQueue(): boolean {
-    return Object.keys(this.requests).length > 0;
+    for (const _name in this.requests) return true;
+    return false;
   }
 }
 

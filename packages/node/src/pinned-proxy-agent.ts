@@ -1,9 +1,9 @@
 import type { ClientRequest } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { Duplex } from 'node:stream';
+import type { PinSource } from '@pinvault/core';
 import { intercept } from './intercept.js';
 import { PinnedAgent } from './pinned-agent.js';
-import type { PinSource } from './pin-source.js';
 import { type PinnedProxyAgentOptions, type ProxySettings, readProxyOptions } from './proxy-options.js';
 import { digTunnel } from './tunnel.js';
 

@@ -6,11 +6,12 @@ import {
   BoundSessions,
   errorOf,
   type Evidence,
+  evidenceOf,
+  type PinSource,
   type Target,
   type Verdict,
 } from '@pinvault/core';
-import { type Connection, evidenceOf, whyUnjudged } from './connection.js';
-import type { PinSource } from './pin-source.js';
+import { type Connection, whyUnjudged } from './connection.js';
 import { SessionKeys } from './session-key.js';
 
 /** Marks the options of a connection that is to have a full handshake. */
@@ -49,15 +50,15 @@ export class Resumption {
    */
   settle(connection: Connection, socket: Duplex): Error | undefined {
     if (!(socket instanceof TLSSocket)) return undefined;
-    const reason = socket.isSessionReused() ? this.#inherit(connection) : undefined;
+    const reason = socket.isSessionReused() ? this.#inherit(connection, socket) : undefined;
     if (reason === undefined && connection.evidence !== undefined) connection.secured = socket;
     return reason;
   }
 
-  #inherit(connection: Connection): Error | undefined {
+  #inherit(connection: Connection, socket: TLSSocket): Error | undefined {
     const { offered, target } = connection;
     // Not one of ours: somebody has found a way past the agent.
-    if (offered === undefined) return whyUnjudged(connection);
+    if (offered === undefined || !isOf(socket.getSession(), offered.evidence)) return whyUnjudged(connection);
     try {
       connection.evidence = evidenceOf(this.#pins.judge(offered.evidence), target.host);
       connection.resumed = offered;
@@ -83,7 +84,9 @@ export class Resumption {
   /** Keeps the session of a tunnel, which is handed over when its handshake is over. */
   collectFromTunnel(connection: Connection, socket: Duplex): void {
     if (connection.sessionKey === undefined || !(socket instanceof TLSSocket)) return;
-    const session = socket.getProtocol() === 'TLSv1.3' ? undefined : socket.getSession();
+    // One that was resumed is still there.
+    const isTold = socket.getProtocol() === 'TLSv1.3' || connection.resumed !== undefined;
+    const session = isTold ? undefined : socket.getSession();
     if (session !== undefined) this.#earn(connection, socket, session);
     this.collectFrom(connection, socket);
   }
@@ -92,14 +95,21 @@ export class Resumption {
     const { sessionKey, evidence, secured, resumed } = connection;
     // What a proxy gives for the way to itself is no session of the target.
     if (sessionKey === undefined || evidence === undefined || secured !== socket) return;
+    if (!isOf(session, evidence)) return;
     const singleUse = socket.getProtocol() === 'TLSv1.3';
     this.#sessions?.add(sessionKey, session, evidence, { singleUse, resumedFrom: resumed });
   }
 
-  /** A connection is closed: a session with which it got nowhere is not offered again. */
-  ended({ sessionKey, offered, secured }: Connection): void {
-    if (sessionKey !== undefined && offered !== undefined && secured === undefined)
-      this.#sessions?.discard(sessionKey, offered);
+  /**
+   * A connection is closed: a session with which it got nowhere is not offered again.
+   *
+   * @param hasFailed - a server that breaks a handshake off for one session may do so for each of its kind, and every one
+   *   of them would cost a request: they all go, as a plain agent's only one does
+   */
+  ended({ sessionKey, offered, secured }: Connection, hasFailed: boolean): void {
+    if (sessionKey === undefined || offered === undefined || secured !== undefined) return;
+    if (hasFailed) this.#sessions?.clear(sessionKey);
+    else this.#sessions?.discard(sessionKey, offered);
   }
 
   /** @param host - the only one whose pins have changed, where each has a document of its own */
@@ -110,6 +120,14 @@ export class Resumption {
   clear(): void {
     this.#sessions?.clear();
   }
+}
+
+/**
+ * Whether a session is of the server that has shown this leaf: OpenSSL keeps the certificate in it. Under TLS 1.2 a server
+ * may renegotiate with another one, and Node tells of that session before it asks the check.
+ */
+function isOf(session: Buffer | undefined, { certificates: [leaf] }: Evidence): boolean {
+  return session !== undefined && leaf !== undefined && session.indexOf(leaf) !== -1;
 }
 
 /** What a resolver by shape answers instead of a verdict accepts nothing. */

@@ -2,11 +2,12 @@ import {
   type GuardableSocket,
   type GuardOptions,
   invalidOption,
+  isPinSource,
   type PinnedTlsOptions,
+  type PinSource,
   type SocketGuard,
   type Target,
 } from '@pinvault/core';
-import { isPinSource, type PinSource } from './pin-source.js';
 
 /** What a connection outside of an agent needs of a resolver, by shape. */
 export interface SocketPins extends PinSource {

@@ -1,7 +1,14 @@
-import { randomBytes } from 'node:crypto';
+import { constants, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import https from 'node:https';
-import { connect, type SecureVersion, type TLSSocket } from 'node:tls';
+import type { AddressInfo } from 'node:net';
+import {
+  connect,
+  createServer,
+  type SecureContextOptions,
+  type SecureVersion,
+  type TLSSocket,
+} from 'node:tls';
 import { expect } from 'chai';
 import {
   createRootCa,
@@ -249,6 +256,22 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] satisfies SecureVersion[]) {
       expect(service.pins.status().counters).to.include({ matches: 0, mismatches: 0 });
     });
 
+    it('by a session that was slipped in in place of the one that is offered is refused as well', async () => {
+      await start();
+      await service.get();
+      service.server.use([service.newLeaf]);
+      const session = await plainSession();
+      const { applicationBytes } = service.server;
+      const sent = https.get({ host, port: service.server.port, agent: service.agent });
+      sent.on('socket', (socket) =>
+        (socket as unknown as { setSession(given: Buffer): void }).setSession(session),
+      );
+      const [error] = (await once(sent, 'error')) as [NodeJS.ErrnoException];
+      expect(error.code).to.equal('ERR_PIN_MISMATCH');
+      expect(service.server.applicationBytes).to.equal(applicationBytes);
+      expect(service.pins.status().counters).to.include({ matches: 1, mismatches: 0 });
+    });
+
     it('by time ends with the until= of the pin', async () => {
       const clock = new StandingClock();
       service = await PinnedService.start({
@@ -279,3 +302,60 @@ for (const version of ['TLSv1.2', 'TLSv1.3'] satisfies SecureVersion[]) {
     }
   });
 }
+
+describe('an attack on resumption by renegotiation (TLSv1.2)', () => {
+  it('leaves no session of the certificate that the check refused', async () => {
+    const service = await PinnedService.start({ agent: { keepAlive: false } });
+    const credentials = ({ key, pem }: TestCertificate): SecureContextOptions => ({
+      key: key.privateKeyPem,
+      cert: pem,
+      maxVersion: 'TLSv1.2',
+      sessionIdContext: 'pinvault',
+      // A full handshake each time; sessions are kept here, by their number.
+      secureOptions: constants.SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION | constants.SSL_OP_NO_TICKET,
+    });
+    const kept = new Map<string, Buffer>();
+    let asked = 0;
+    const server = createServer(credentials(service.oldLeaf), (socket) => {
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        asked += 1;
+        if (asked > 1) {
+          const leaf = socket.isSessionReused() ? 'resumed' : 'in full';
+          socket.end(`HTTP/1.1 200 OK\r\nContent-Length: ${leaf.length}\r\n\r\n${leaf}`);
+          return;
+        }
+        socket.setKeyCert(credentials(service.newLeaf));
+        socket.renegotiate({}, () => undefined);
+      });
+    });
+    server.on('newSession', (id: Buffer, session: Buffer, stored: () => void) => {
+      kept.set(id.toString('hex'), session);
+      stored();
+    });
+    server.on('resumeSession', (id: Buffer, found: (error: null, session: Buffer | null) => void) =>
+      found(null, kept.get(id.toString('hex')) ?? null),
+    );
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const { port } = server.address() as AddressInfo;
+      let ofNewLeaf = false;
+      const get = (): Promise<Answer> =>
+        new Promise((resolve) => {
+          const sent = https.get({ host, port, agent: service.agent }, (response) => {
+            ofNewLeaf = (response.socket as TLSSocket).getSession()?.includes(service.newLeaf.der) === true;
+            response.setEncoding('utf8').once('data', (text: string) => resolve({ status: 200, text }));
+          });
+          sent.on('error', (error) => resolve({ error }));
+        });
+      expect(codeOf(await get())).to.equal('ERR_PIN_MISMATCH');
+      // The first session, of the certificate that is pinned, is as good as before.
+      expect(await get()).to.deep.equal({ status: 200, text: 'resumed' });
+      expect([kept.size, ofNewLeaf]).to.deep.equal([2, false]);
+    } finally {
+      server.close();
+      await service.close();
+    }
+  });
+});

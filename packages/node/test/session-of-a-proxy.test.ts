@@ -24,10 +24,14 @@ describe('the sessions of an agent', () => {
       const connection: Connection = { target, sessionKey, evidence, secured: toTarget };
       resumption.collectFrom(connection, toProxy);
       resumption.collectFrom(connection, toTarget);
-      toProxy.emit('session', Buffer.from('of the proxy'));
+      // A session holds the certificate of the server, as OpenSSL writes it.
+      const [ofProxy, ofTarget] = ['P', 'T'].map((letter) => Buffer.concat([Buffer.from(letter), raw]));
+      toProxy.emit('session', ofProxy);
       expect(resumption.offerFor(target, {}).offered).to.equal(undefined);
-      toTarget.emit('session', Buffer.from('of the target'));
-      expect(resumption.offerFor(target, {}).offered?.session.toString()).to.equal('of the target');
+      toTarget.emit('session', Buffer.from('of another certificate'));
+      expect(resumption.offerFor(target, {}).offered).to.equal(undefined);
+      toTarget.emit('session', ofTarget);
+      expect(resumption.offerFor(target, {}).offered?.session).to.equal(ofTarget);
       toProxy.destroy();
       toTarget.destroy();
     } finally {

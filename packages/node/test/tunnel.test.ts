@@ -87,6 +87,22 @@ const hasProxyEnv = major > 24 || (major === 24 && minor >= 5) || (major === 22 
       });
     }
 
+    it('keeps a TLS 1.2 session once, however often it is resumed', async () => {
+      const { proxyEnv } = service.agent.options as { proxyEnv?: object };
+      const agent = new PinnedAgent(service.pins, {
+        ca: service.root.pem,
+        lookup: service.agent.options.lookup,
+        keepAlive: false,
+        maxCachedSessions: 2,
+        ...{ proxyEnv },
+      });
+      const one = { agent, maxVersion: 'TLSv1.2' } as const;
+      const other = { ...one, minVersion: 'TLSv1.1' } as const;
+      for (const options of [other, one, one, one, one, other]) await service.get(options);
+      // Were there more of the one, the other's had made room.
+      expect([service.server.requests, service.server.resumed]).to.deep.equal([6, 4]);
+    });
+
     it('drops an idle tunnel whose pin was removed, and keeps one that matches', async () => {
       await service.get();
       await service.rotate({ [host]: `${service.oldLeaf.pin} ${service.newLeaf.pin}` });

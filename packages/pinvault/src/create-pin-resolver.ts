@@ -91,7 +91,7 @@ export async function createPinResolver(
   const provider = await chooseProvider(
     { provider: providerChoice, vault, aws, azure, file, env },
     environment,
-    given.maxDocumentBytes,
+    given,
   );
   // A document of the machine's own costs nobody anything, and is being mended by who reads the error.
   const isLocal = provider instanceof Object && ['env', 'file'].includes(provider.name);

@@ -5,6 +5,7 @@ import {
   type FileProviderOptions,
   type PinProvider,
   PinProviderError,
+  type ResolverOptions,
 } from '@pinvault/core';
 import type { AwsProviderOptions } from '@pinvault/provider-aws';
 import type { AzureProviderOptions } from '@pinvault/provider-azure';
@@ -44,7 +45,7 @@ export interface ProviderChoice {
 export async function chooseProvider(
   choice: ProviderChoice,
   env: Environment,
-  maxDocumentBytes?: number,
+  { maxDocumentBytes, warnings }: Pick<ResolverOptions, 'maxDocumentBytes' | 'warnings'> = {},
 ): Promise<PinProvider> {
   refuseUnknown('file', choice.file, ['path', 'watch', 'reloadOnSighup']);
   refuseUnknown('env', choice.env, ['variable']);
@@ -61,7 +62,7 @@ export async function chooseProvider(
       return fileProvider(choice, env, maxDocumentBytes);
     case 'vault':
       refuseDocumentBeside(env, 'the provider vault');
-      return vaultProvider(choice, env);
+      return vaultProvider(choice, env, warnings);
     case 'aws':
       refuseDocumentBeside(env, 'the provider aws');
       return awsProvider(choice, env);
@@ -108,10 +109,15 @@ function fileProvider({ file }: ProviderChoice, env: Environment, maxBytes: numb
   return createFileProvider({ ...file, path, maxBytes });
 }
 
-async function vaultProvider({ vault = {} }: ProviderChoice, env: Environment): Promise<PinProvider> {
+async function vaultProvider(
+  { vault = {} }: ProviderChoice,
+  env: Environment,
+  warnings: boolean | undefined,
+): Promise<PinProvider> {
   const { createVaultProvider } = await load('vault', () => import('@pinvault/provider-vault'));
   return createVaultProvider({
     ...vault,
+    warnings: vault.warnings ?? warnings,
     path: vault.path ?? valueOf(env, 'PINVAULT_VAULT_PATH') ?? '',
     env,
   });

@@ -2,7 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { createMemoryProvider, startDevVault, type DevVault } from '@pinvault/testing';
+import {
+  createMemoryProvider,
+  type DevVault,
+  startDevVault,
+  VirtualClock,
+  warningsDuring,
+} from '@pinvault/testing';
 import type { CreatePinResolverOptions, Environment } from '#src/index.js';
 import { documentError, expectInvalidOption, providerError } from './support/errors.js';
 import { document, otherDocument, otherPin, pin, pinsOf, Resolvers, rows } from './support/resolvers.js';
@@ -55,6 +61,35 @@ describe('where the pins come from', () => {
     environment: Environment,
     options: CreatePinResolverOptions = {},
   ) => expectInvalidOption(resolvers.start(options, environment), ...named);
+
+  it('says nothing to the process either where warnings is false, unless told otherwise', async () => {
+    const clock = new VirtualClock(Date.now());
+    for (const [options, count] of [
+      [{ warnings: true }, 1],
+      [{ warnings: false }, 0],
+      [{ warnings: false, vault: { warnings: true } }, 1],
+    ] as const) {
+      const warnings = await warningsDuring(async () => {
+        await resolvers.start({ ...options, clock, vault: { ...options.vault, clock } }, vaultEnv());
+        let isAnswered = false;
+        // One that is used up by reading is worth a warning.
+        vault.respondWith((request, response) => {
+          if (request.url !== '/v1/auth/token/lookup-self') return false;
+          response
+            .once('close', () => (isAnswered = true))
+            .writeHead(200, { 'Content-Type': 'application/json' })
+            .end('{"data":{"ttl":0,"num_uses":5}}');
+          return true;
+        });
+        await clock.advance(6_000);
+        for (let turn = 0; turn < 25 || !isAnswered; turn += isAnswered ? 1 : 0)
+          await new Promise((resolve) => void setImmediate(resolve));
+      });
+      vault.respondWith(undefined);
+      expect(warnings).to.have.length(count);
+      await resolvers.close();
+    }
+  });
 
   describe('in the environment', () => {
     it('the document itself selects env, inline or as base64', async () => {

@@ -1,8 +1,8 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Socket } from 'node:net';
-import { createStaticProvider, type PinError, PinResolver } from '@pinvault/core';
-import { PinnedAgent } from '@pinvault/node';
+import type { PinError, PinResolver } from '@pinvault/core';
+import { createEndpointResolver, PinnedAgent } from '@pinvault/node';
 import { closed, endedByCaller, requestFailure, timedOut } from './failures.js';
 import { guard } from './guard.js';
 import type { AwsSettings } from './options.js';
@@ -166,12 +166,7 @@ export class AwsClient {
   }
 
   async #resolverOf(pins: readonly string[]): Promise<PinResolver> {
-    // `*`: whatever name the endpoint goes by, it is the only host that this agent ever meets.
-    this.#endpointPins ??= PinResolver.create(createStaticProvider({ '*': [...pins] }, 'aws.pins'), {
-      maxStaleMs: Infinity,
-      refreshIntervalMs: 86_400_000,
-      warnings: false,
-    });
+    this.#endpointPins ??= createEndpointResolver('aws.pins', pins);
     const resolver = await this.#endpointPins;
     if (this.#isClosed) await resolver.close();
     return resolver;

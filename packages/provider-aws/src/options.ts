@@ -1,4 +1,5 @@
-import { decodeDocument, invalidOption, type PinDocument, PinError } from '@pinvault/core';
+import { invalidOption } from '@pinvault/core';
+import { readEndpointPins } from '@pinvault/node';
 import { type CaOption, readCa } from './ca.js';
 import { parseSecretId, type SecretId } from './secret-id.js';
 
@@ -85,7 +86,7 @@ export function readAwsSettings(options: AwsProviderOptions): AwsSettings {
     secret: parseSecretId(options.secretId),
     region: readWord('region', options.region, /^[a-z0-9-]{1,64}$/u),
     versionStage: readWord('versionStage', options.versionStage, /^[\x20-\x7e]{1,256}$/u) ?? 'AWSCURRENT',
-    pins: readPins(options.pins),
+    pins: options.pins === undefined ? undefined : readEndpointPins('aws.pins', options.pins),
     ca: readCa(options.ca),
     timeoutMs,
     client,
@@ -103,25 +104,6 @@ function refuseUnusable({ client, pins, ca }: AwsProviderOptions, clientOptions:
   if (other === false) return;
   if (pins !== undefined) throw invalidOption('aws.pins', `cannot be enforced beside ${other}`);
   if (ca !== undefined) throw invalidOption('aws.ca', `cannot be used beside ${other}`);
-}
-
-/** A wrong pin is told when it is passed, not at the first handshake. */
-function readPins(pins: AwsProviderOptions['pins']): readonly string[] | undefined {
-  if (pins === undefined) return undefined;
-  const list = typeof pins === 'string' ? [pins] : Array.from<string>(pins ?? []);
-  const [row] = decodePins(list);
-  if (row?.rule !== 'pins') throw invalidOption('aws.pins', 'hold no pin');
-  if (row.mode === 'report') throw invalidOption('aws.pins', 'are always enforced: leave mode=report out');
-  return list;
-}
-
-function decodePins(list: readonly string[]): PinDocument['rows'] {
-  try {
-    return decodeDocument({ '*': list }).rows;
-  } catch (error) {
-    if (!PinError.isPinError(error)) throw error;
-    throw invalidOption('aws.pins', `cannot be read: ${error.message}`);
-  }
 }
 
 function readWord(

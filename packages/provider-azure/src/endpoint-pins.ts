@@ -1,4 +1,5 @@
-import { decodeDocument, invalidOption, type PinDocument, PinError } from '@pinvault/core';
+import { invalidOption } from '@pinvault/core';
+import { readEndpointPins } from '@pinvault/node';
 import { member } from './foreign.js';
 
 /** What pins of the vault's own certificate have to get along with. */
@@ -29,18 +30,5 @@ export function readPins(
   }
   if (skipVerify)
     throw invalidOption('azure.pins', 'and a switched-off check of the certificate exclude each other');
-  const list = typeof pins === 'string' ? [pins] : Array.from<string>(pins ?? []);
-  const [row] = decodePins(list);
-  if (row?.rule !== 'pins') throw invalidOption('azure.pins', 'hold no pin');
-  if (row.mode === 'report') throw invalidOption('azure.pins', 'are always enforced: leave mode=report out');
-  return list;
-}
-
-function decodePins(list: readonly string[]): PinDocument['rows'] {
-  try {
-    return decodeDocument({ '*': list }).rows;
-  } catch (error) {
-    if (!PinError.isPinError(error)) throw error;
-    throw invalidOption('azure.pins', `cannot be read: ${error.message}`);
-  }
+  return readEndpointPins('azure.pins', pins);
 }

@@ -6,8 +6,8 @@ import {
   request as httpsRequest,
 } from 'node:https';
 import type { SecretClientOptions } from '@azure/keyvault-secrets';
-import { createStaticProvider, PinDocumentError, PinResolver } from '@pinvault/core';
-import { PinnedAgent } from '@pinvault/node';
+import { PinDocumentError, type PinResolver } from '@pinvault/core';
+import { createEndpointResolver, PinnedAgent } from '@pinvault/node';
 import { bodyForSdk } from './answer-body.js';
 import { AnswerHeaders } from './answer-headers.js';
 import { closed, refusedProxy, refusedRedirect, type VaultPlace } from './failures.js';
@@ -111,13 +111,7 @@ export class AzureTransport implements SdkHttpClient {
       rejectUnauthorized: !skipVerify,
     };
     if (pins === undefined) return new HttpsAgent(options);
-    // `*`: whatever name the vault goes by, it is the only host that this agent ever meets.
-    const provider = createStaticProvider({ '*': [...pins] }, 'azure.pins');
-    const resolver = await PinResolver.create(provider, {
-      maxStaleMs: Infinity,
-      refreshIntervalMs: 86_400_000,
-      warnings: false,
-    });
+    const resolver = await createEndpointResolver('azure.pins', pins);
     this.#endpointPins = resolver;
     if (this.#isClosed) await resolver.close();
     return new PinnedAgent(resolver, options);

@@ -35,6 +35,8 @@ export interface VaultProviderOptions extends ConnectionOptions, EventOptions, K
   readonly auth?: VaultAuthOptions | undefined;
   /** @defaultValue `VAULT_NAMESPACE` */
   readonly namespace?: string | undefined;
+  /** `false` silences this provider's process warnings: of a token that cannot be renewed. @defaultValue `true` */
+  readonly warnings?: boolean | undefined;
   /** @defaultValue `process.env` */
   readonly env?: Environment | undefined;
   /** For tests: the clock. */
@@ -50,6 +52,7 @@ export interface VaultSettings extends ConnectionSettings {
   /** `undefined` where there is a token. */
   readonly auth: AuthPlan | undefined;
   readonly namespace: string;
+  readonly warnings: boolean;
   readonly clock: Clock;
 }
 
@@ -59,6 +62,7 @@ const knownOptions: Record<keyof VaultProviderOptions, true> = {
   token: true,
   auth: true,
   namespace: true,
+  warnings: true,
   env: true,
   clock: true,
   kvVersion: true,
@@ -92,6 +96,12 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
     token: readToken(options.token, auth === undefined ? env : {}),
     auth,
     namespace,
+    warnings: readWarnings(options.warnings),
     clock: options.clock ?? systemClock,
   };
+}
+
+function readWarnings(option: unknown): boolean {
+  if (option === undefined || typeof option === 'boolean') return option ?? true;
+  throw invalidOption('vault.warnings', 'is neither true nor false');
 }

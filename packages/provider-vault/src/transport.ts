@@ -109,7 +109,7 @@ export class VaultTransport {
   async webSocket(path: string, signal: AbortSignal): Promise<SocketRoad> {
     const { address } = this.#settings;
     if (this.#isClosed) throw closed(address);
-    const [node] = await this.#cluster.inOrder();
+    const [node] = await this.#cluster.inOrder(signal);
     if (node === undefined) throw requestFailure(undefined, address);
     const url = new URL(`${node.url.href.replace(/\/+$/u, '')}/v1/${path}`);
     return this.#exchange.webSocketTo(node, url, signal);
@@ -138,7 +138,7 @@ export class VaultTransport {
   }
 
   async #round(asked: VaultRequest, signal: AbortSignal): Promise<Attempt> {
-    const nodes = await this.#cluster.inOrder();
+    const nodes = await this.#cluster.inOrder(signal);
     let telling: Attempt | undefined;
     for (const [index, node] of nodes.entries()) {
       const next = nodes[index + 1];

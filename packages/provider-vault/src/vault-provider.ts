@@ -7,6 +7,7 @@ import {
 } from '@pinvault/core';
 import type { Credential } from './auth/credential.js';
 import { createCredentials } from './auth/create-credentials.js';
+import { untilAborted } from './connection/until-aborted.js';
 import { VaultEvents } from './events/vault-events.js';
 import { endedByCaller } from './failures.js';
 import { type Asking, KvReader } from './kv/kv-reader.js';
@@ -42,15 +43,18 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
     const vault = await client();
     return { address, token: credential.secrets, ask: (path) => vault.read(path, credential, signal) };
   };
+  // A token function may hang, and a log-in serves many reads; the read that waits for it ends when it has to.
+  const untilEnded = async <Value>(begun: Promise<Value>, signal: AbortSignal): Promise<Value> =>
+    untilAborted(begun, signal, () => endedByCaller(address, signal.reason));
   const current = async (signal: AbortSignal): Promise<Credential> =>
-    untilAborted(credentials.current(), signal, address);
+    untilEnded(credentials.current(), signal);
   const readWith = async (
     from: SecretPath,
     { knownRevision, signal }: PinReadRequest,
     credential: Credential,
   ): Promise<PinReadResult> => {
     const result = await kv.read(from, knownRevision, await askingWith(credential, signal));
-    credentials.accepted?.(credential);
+    credentials.accepted?.(credential, from.text);
     return result;
   };
   const events = new VaultEvents({
@@ -74,13 +78,14 @@ export function createVaultProvider(options: VaultProviderOptions): PinProvider 
       } catch (error) {
         if (!(error instanceof PinProviderError) || error.code !== 'ERR_PROVIDER_DENIED') throw error;
         // The token may have ended, or been replaced, since it was taken: once more, where there is another one.
-        const next = await untilAborted(credentials.replace(credential), signal, address);
+        const next = await untilEnded(credentials.replace(credential, from.text), signal);
         if (next === undefined) throw error;
         return readWith(from, request, next);
       }
     },
     watch: (onChange, { signal }) => events.watch(onChange, signal),
     updates: () => events.updates,
+    retry: () => credentials.retry?.(),
     async close() {
       events.close();
       await credentials.close();
@@ -98,25 +103,5 @@ function secretFor(template: SecretPath, host: string | undefined): SecretPath {
     if (!(error instanceof HostSyntaxError)) throw error;
     const problem = `${template.text} is one secret per host, and the read names none: ${error.problem}`;
     throw new PinProviderError('ERR_PROVIDER_MISCONFIGURED', problem, { provider: 'vault' });
-  }
-}
-
-/** A token function may hang, and a log-in serves many reads; the read that waits for it ends when it has to. */
-async function untilAborted<Value>(
-  credential: Promise<Value>,
-  signal: AbortSignal,
-  address: URL,
-): Promise<Value> {
-  let stop: (() => void) | undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    const end = (): void => reject(endedByCaller(address, signal.reason));
-    stop = (): void => signal.removeEventListener('abort', end);
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end, { once: true });
-  });
-  try {
-    return await Promise.race([credential, aborted]);
-  } finally {
-    stop?.();
   }
 }

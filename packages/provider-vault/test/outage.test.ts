@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { createRootCa, startDevVault, startTlsServer, type DevVault } from '@pinvault/testing';
 import { PinProviderError } from '@pinvault/core';
 import { createVaultProvider } from '#src/index.js';
-import { kvAnswer } from './support/answers.js';
+import { answering, kvAnswer } from './support/answers.js';
 import { documentError, failureOf, providerError } from './support/errors.js';
 import { documentOf, optionsFor, readOnce } from './support/provider.js';
 import { startRawServer, type RawServer } from './support/raw-server.js';
@@ -153,6 +153,24 @@ describe('a vault that does not answer', () => {
     const raw = (server = await startRawServer((socket) => socket.end('SSH-2.0-OpenSSH_9.9\r\n')));
     const error = await providerError(() => read(raw.address), 'ERR_PROVIDER_UNAVAILABLE');
     expect(error.detail).to.match(/^HPE_/);
+  });
+
+  it('is unavailable where it switches to another protocol, which nobody asked for', async () => {
+    const raw = (server = await startRawServer((socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nConnection: Upgrade\r\n\r\n');
+    }));
+    const error = await providerError(() => read(raw.address), 'ERR_PROVIDER_UNAVAILABLE');
+    expect(error.detail).to.equal('ECONNRESET');
+    await raw.closed();
+  });
+
+  it('is malformed where its answer is nested without end', async () => {
+    vault = await startDevVault();
+    const { address } = vault;
+    const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+    vault.respondWith(answering(200, `{"data":{"a":${deep}}}`));
+    for (const kvVersion of [1, 2])
+      await documentError(() => read(address, { kvVersion }), 'ERR_DOCUMENT_MALFORMED');
   });
 
   it('is cut off where its answer has no end: 2 MiB, whether counted or not', async () => {

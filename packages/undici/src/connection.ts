@@ -1,14 +1,6 @@
 import type { Socket } from 'node:net';
-import {
-  errorOf,
-  type Evidence,
-  PinError,
-  PinMismatchError,
-  type Target,
-  type Verdict,
-} from '@pinvault/core';
+import { type Evidence, type PinSource, type Target, unjudged, whyRefused } from '@pinvault/core';
 import { errors } from 'undici';
-import type { PinSource } from './pin-source.js';
 
 /** The place of one connection: an undici client, which has one at a time. */
 export interface Slot {
@@ -18,6 +10,8 @@ export interface Slot {
   isIdle(): boolean;
   /** Ends the connection with the last response on it, if it still does not match then. */
   endWhenIdle(): void;
+  /** The connection matches again, and may have requests that wait for one. */
+  takeAgain(): void;
 }
 
 /** What is remembered of one connection, from the dial to the close. */
@@ -28,51 +22,16 @@ export interface Connection {
   evidence?: Evidence;
   /** Absent until the handshake is over. */
   socket?: Socket;
+  /** The pins have changed since it was dialled, and its handshake is not over. */
+  isOvertaken?: boolean;
   drainTimer?: NodeJS.Timeout;
   /** Says that its pins are needed no more on its account. */
   release?: (() => void) | undefined;
 }
 
-const outcomes: ReadonlySet<unknown> = new Set([
-  'match',
-  'unpinned',
-  'reported',
-] satisfies Verdict['outcome'][]);
-
-/**
- * The evidence behind a verdict. Only a verdict lets a connection pass: what a resolver by shape may answer instead,
- * such as a promise that is rejected later, does not. @throws PinMismatchError (`ERR_PIN_MISMATCH`)
- */
-export function evidenceOf(verdict: Verdict | undefined, host: string): Evidence {
-  const evidence: unknown = verdict?.evidence;
-  if (
-    verdict !== undefined &&
-    outcomes.has(verdict.outcome) &&
-    typeof evidence === 'object' &&
-    evidence !== null
-  ) {
-    return verdict.evidence;
-  }
-  throw new PinMismatchError('ERR_PIN_MISMATCH', `${host}: the check answered with no verdict`, { host });
-}
-
 /** Why the connection may not be used (any more); `undefined` where it may. */
 export function whyStale(pins: PinSource, { evidence, target }: Connection): Error | undefined {
-  const { host } = target;
-  // Node has asked nobody, as with a resumed session.
-  if (evidence === undefined)
-    return new PinMismatchError('ERR_PIN_MISMATCH', `${host}: the handshake ended without a check`, { host });
-  try {
-    evidenceOf(pins.judge(evidence), host);
-    return undefined;
-  } catch (error) {
-    return errorOf(error, host);
-  }
-}
-
-/** A key that is known to be in wrong hands gets no time to finish a response. */
-export function endsAtOnce(reason: Error): boolean {
-  return PinError.isPinError(reason) && reason.code === 'ERR_PIN_REVOKED';
+  return evidence === undefined ? unjudged(target.host) : whyRefused(pins, evidence);
 }
 
 /**

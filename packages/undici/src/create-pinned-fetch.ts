@@ -1,9 +1,8 @@
-import { invalidOption } from '@pinvault/core';
+import { invalidOption, type PinSource } from '@pinvault/core';
 import type { Dispatcher } from 'undici';
 import { endUnbegun } from './guarded-handler.js';
 import { PinnedDispatcher } from './pinned-dispatcher.js';
 import type { PinnedDispatcherOptions } from './pinned-dispatcher-options.js';
-import type { PinSource } from './pin-source.js';
 
 /** Options of {@link createPinnedFetch}: those of a dispatcher, or one that is there already. */
 export type PinnedFetchOptions = PinnedDispatcherOptions | { readonly dispatcher: PinnedDispatcher };
@@ -41,8 +40,39 @@ export function createPinnedFetch(pins: PinSource, options: PinnedFetchOptions =
     if ((init as { dispatcher?: unknown } | undefined)?.dispatcher !== undefined)
       throw invalidOption('dispatcher', 'would take the place of the pinned one');
     await (isTried ??= insistOnDispatcher(builtIn));
-    return builtIn(input, { ...init, dispatcher } as unknown as RequestInit);
+    return builtIn(input, { ...membersOf(init), dispatcher } as unknown as RequestInit);
   };
+}
+
+/** Those of the Fetch standard, and what Node has besides. */
+const initMembers = [
+  'method',
+  'headers',
+  'body',
+  'referrer',
+  'referrerPolicy',
+  'mode',
+  'credentials',
+  'cache',
+  'redirect',
+  'integrity',
+  'keepalive',
+  'signal',
+  'duplex',
+  'priority',
+  'window',
+] as const;
+
+/** A copy of what fetch reads, inherited members too: a `Request` is an init as well, and has nothing else. */
+function membersOf(init: RequestInit | undefined): Record<string, unknown> {
+  const members: Record<string, unknown> = { ...init };
+  const source = init as Record<string, unknown> | null | undefined;
+  for (const name of initMembers) {
+    if (name in members) continue;
+    const value = source?.[name];
+    if (value !== undefined) members[name] = value;
+  }
+  return members;
 }
 
 function readDispatcher(pins: PinSource, options: PinnedFetchOptions): PinnedDispatcher {

@@ -1,10 +1,16 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type BoundSession, type BoundSessions, errorOf, type NodeCertificate } from '@pinvault/core';
+import {
+  type BoundSession,
+  type BoundSessions,
+  errorOf,
+  evidenceOf,
+  type NodeCertificate,
+  type PinSource,
+} from '@pinvault/core';
 import { buildConnector } from 'undici';
-import { type Connection, evidenceOf } from './connection.js';
+import type { Connection } from './connection.js';
 import { serverName } from './origin.js';
-import type { PinSource } from './pin-source.js';
 
 /** How a client's connection is opened: undici's own words for it, and what its types leave out. */
 export type ConnectRequest = buildConnector.Options & { readonly allowH2?: boolean };

@@ -1,6 +1,5 @@
 import { isIP } from 'node:net';
-import { type Lookup, PinMismatchError, type Target } from '@pinvault/core';
-import type { PinSource } from './pin-source.js';
+import { type Lookup, PinMismatchError, type PinSource, type Target } from '@pinvault/core';
 
 /** Where a request goes. */
 export interface Origin {

@@ -1,14 +1,15 @@
 import { Client, type Dispatcher } from 'undici';
 import { endIdle, type Slot } from './connection.js';
 import { endUnbegun, guardStart } from './guarded-handler.js';
-import type { PinnedConnections, Tunnel } from './pinned-connections.js';
+import type { PinnedConnections } from './pinned-connections.js';
+import type { Tunnel } from './tunnel.js';
 
 /** What the clients of one dispatcher share. */
 export interface ClientContext {
   readonly connections: PinnedConnections;
   /** Whether undici offers HTTP/2 unless it is told otherwise. */
   readonly offersH2: boolean;
-  /** Brings a request on its way once more, from the beginning. */
+  /** Brings a request on its way once more, from the beginning: a turn later, and also where no more are taken. */
   again(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void;
 }
 
@@ -23,6 +24,7 @@ export class PinnedClient extends Client {
   readonly #slot: Slot;
   readonly #pipelines: boolean;
   readonly #mayMultiplex: boolean;
+  readonly #onDrain = (): void => this.#endIfDrained();
   // A pool was told that this client takes no more requests until its 'drain'.
   #isRefusing = false;
 
@@ -32,15 +34,21 @@ export class PinnedClient extends Client {
     tunnel: Tunnel | undefined,
     context: ClientContext,
   ) {
-    const slot: Slot = { connection: undefined, isIdle: () => true, endWhenIdle: () => undefined };
+    const slot: Slot = {
+      connection: undefined,
+      isIdle: () => this.stats.running === 0,
+      endWhenIdle: () => {
+        // Not from the beginning: a second listener would cost each request something.
+        this.off('drain', this.#onDrain);
+        this.once('drain', this.#onDrain);
+      },
+      takeAgain: () => this.#takeAgain(),
+    };
     super(origin, {
       ...options,
       connect: (request, callback) =>
         context.connections.open(slot, request, tunnel, (...result) => callback(...result)),
     });
-    slot.isIdle = () => this.stats.running === 0;
-    // Not from the beginning: a second listener would cost each request something.
-    slot.endWhenIdle = () => this.once('drain', () => this.#endIfDrained());
     this.#context = context;
     this.#origin = new URL(origin);
     this.#slot = slot;
@@ -58,13 +66,16 @@ export class PinnedClient extends Client {
       return true;
     }
     const { connection } = this.#slot;
-    if (
-      connection?.socket?.destroyed === false &&
-      this.#context.connections.whyStale(connection) !== undefined
-    ) {
+    const reason =
+      connection?.socket?.destroyed === false ? this.#context.connections.whyStale(connection) : undefined;
+    if (connection !== undefined && reason !== undefined) {
+      if (!this.#context.connections.look(connection)) {
+        // Good for all but this request, which is a trial of a wrong pin.
+        endUnbegun(handler, reason);
+        return true;
+      }
       if (!this.#slot.isIdle()) return this.#sendElsewhere(options, handler);
-      // The request waits in this client until a new connection has been judged.
-      endIdle(connection);
+      // It has ended by the look, and the request waits in this client until a new one has been judged.
     }
     return super.dispatch(options, this.#mayWait() ? this.#guarded(options, handler) : handler);
   }
@@ -91,7 +102,7 @@ export class PinnedClient extends Client {
         const { connection } = this.#slot;
         return connection !== undefined && this.#context.connections.whyStale(connection) === undefined;
       },
-      onRefused: () => queueMicrotask(() => this.#context.again(options, handler)),
+      onRefused: () => this.#context.again(options, handler),
       onEnd: () => setImmediate(() => this.#endIfDrained()),
     });
   }
@@ -99,7 +110,7 @@ export class PinnedClient extends Client {
   /** To another connection of the pool, which asks this one no more until 'drain'. */
   #sendElsewhere(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): false {
     this.#isRefusing = true;
-    queueMicrotask(() => this.#context.again(options, handler));
+    this.#context.again(options, handler);
     return false;
   }
 
@@ -112,6 +123,10 @@ export class PinnedClient extends Client {
   #onDisconnect(): void {
     // Also after an upgrade: the socket lives on, and is not the client's any more.
     this.#slot.connection = undefined;
+    this.#takeAgain();
+  }
+
+  #takeAgain(): void {
     if (!this.#isRefusing) return;
     this.#isRefusing = false;
     // As undici's own: with the targets, which its types leave out.

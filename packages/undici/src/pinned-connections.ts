@@ -1,12 +1,11 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Socket } from 'node:net';
-import { BoundSessions, errorOf, type PinEventListener } from '@pinvault/core';
+import { BoundSessions, endsAtOnce, errorOf, PinError, type PinEventListener } from '@pinvault/core';
 import { buildConnector } from 'undici';
-import { type Connection, endIdle, endsAtOnce, type Slot, whyStale } from './connection.js';
+import { type Connection, endIdle, type Slot, whyStale } from './connection.js';
 import { type ConnectRequest, type HandshakeSettings, type OnConnected, shakeHands } from './handshake.js';
 import { type Origins, whyInsecure } from './origin.js';
-
-/** Leads to a target through a proxy: gives the bytes' way to it, without TLS. */
-export type Tunnel = buildConnector.connector;
+import { dig, type Tunnel } from './tunnel.js';
 
 /** What every connection of one dispatcher has in common. */
 export interface ConnectionSettings extends Omit<HandshakeSettings, 'sessions'> {
@@ -16,8 +15,30 @@ export interface ConnectionSettings extends Omit<HandshakeSettings, 'sessions'> 
   readonly drainTimeoutMs: number;
 }
 
+/** One call for a connection. */
+interface Dial {
+  readonly slot: Slot;
+  readonly request: ConnectRequest;
+  readonly tunnel: Tunnel | undefined;
+  readonly onConnected: OnConnected;
+}
+
+/** What has happened to a dial so far. */
+interface Attempt {
+  /** Whether pins that a refresh has brought were the reason for it: that happens once. */
+  readonly isRechecked: boolean;
+  /** How often pins that came during the handshake were. */
+  readonly overtakenCount: number;
+}
+
+/** Rotations that one dial may meet in handshakes of its own, before it fails like any other. */
+const maxOvertaken = 3;
+
+/** No rotation tells of what ends by the clock (`until=`, `maxStaleMs`, a certificate): it is looked for this often. */
+const lookEveryMs = 30_000;
+
 /**
- * Opens the connections of one dispatcher, each judged in its handshake, and knows them until they are closed: at a
+ * Opens the connections of one dispatcher, each judged in its handshake, and knows them from the dial to the close: at a
  * rotation those that no longer match end, idle ones at once, busy ones within `drainTimeoutMs`.
  */
 export class PinnedConnections {
@@ -25,6 +46,9 @@ export class PinnedConnections {
   readonly #sessions: BoundSessions;
   readonly #connections = new Set<Connection>();
   readonly #onRotate: PinEventListener<'rotate'> = ({ host }) => this.#sweep(host);
+  /** What ends a connection for all is judged out of this context, whoever has asked: not in a trial of a wrong pin. */
+  readonly #outside = AsyncLocalStorage.snapshot();
+  #clockTimer: NodeJS.Timeout | undefined;
 
   constructor(settings: ConnectionSettings) {
     const { pins, maxCachedSessions } = settings;
@@ -47,12 +71,29 @@ export class PinnedConnections {
   }
 
   /**
-   * Opens a connection for a slot. After a refusal that a refresh has cured it dials once more: no request is on its way
-   * yet, the client waits for its connection.
+   * Opens a connection for a slot. It dials once more after a refusal that a refresh has cured, and where the pins have
+   * changed within the handshake: no request is on its way yet, the client waits for its connection.
    */
   open(slot: Slot, request: ConnectRequest, tunnel: Tunnel | undefined, onConnected: OnConnected): void {
-    if (request.protocol === 'https:') this.#dial(slot, request, tunnel, onConnected, true);
+    if (request.protocol === 'https:')
+      this.#dial({ slot, request, tunnel, onConnected }, { isRechecked: false, overtakenCount: 0 });
     else this.#openPlain(request, tunnel, onConnected);
+  }
+
+  /**
+   * Judges a connection under the pins in force. One that no longer matches ends: at once where it is idle or its key is
+   * revoked, otherwise with its last response, or after `drainTimeoutMs`.
+   *
+   * @returns whether it may not be used any more
+   */
+  look(connection: Connection): boolean {
+    const { socket, slot } = connection;
+    const reason = this.#outside(() => this.whyStale(connection));
+    if (reason === undefined) this.#endDrain(connection);
+    else if (slot.connection === connection && slot.isIdle()) endIdle(connection);
+    else if (endsAtOnce(reason)) socket?.destroy(reason);
+    else if (connection.drainTimer === undefined) this.#drain(connection);
+    return reason !== undefined;
   }
 
   #openPlain(request: ConnectRequest, tunnel: Tunnel | undefined, onConnected: OnConnected): void {
@@ -61,24 +102,15 @@ export class PinnedConnections {
     else onConnected(refusal, null);
   }
 
-  #dial(
-    slot: Slot,
-    request: ConnectRequest,
-    tunnel: Tunnel | undefined,
-    onConnected: OnConnected,
-    isFirst: boolean,
-  ): void {
+  #dial(dial: Dial, attempt: Attempt): void {
+    const { slot, request, tunnel, onConnected } = dial;
     const { pins, origins, tls } = this.#settings;
     const settings = { pins, tls, sessions: this.#sessions };
     const port = Number(request.port || 443);
-    const target = origins.targetOf(request.hostname, port);
-    const connection: Connection = { target, slot, release: pins.retain?.(target) };
-    const again = (): void => this.#dial(slot, request, tunnel, onConnected, false);
+    const connection: Connection = { target: origins.targetOf(request.hostname, port), slot };
     const fail = (error: Error): void => {
-      connection.release?.();
-      const chance = isFirst ? pins.recheck?.(error) : undefined;
-      if (chance === undefined) onConnected(asFinal(error), null);
-      else void chance.then((isGiven) => (isGiven ? again() : onConnected(asFinal(error), null)));
+      this.#forget(connection);
+      this.#retry(dial, attempt, error, connection.isOvertaken === true);
     };
     const handshake = (httpSocket?: Socket): void => {
       shakeHands(
@@ -92,33 +124,55 @@ export class PinnedConnections {
           }
           const reason = this.whyStale(connection);
           if (reason === undefined) {
-            this.#track(connection, socket);
+            this.#secured(connection, socket);
             onConnected(null, socket);
             return;
           }
           socket.destroy();
-          // The pins have changed within the handshake: the next one meets the new ones.
-          if (isFirst && connection.evidence !== undefined) {
-            connection.release?.();
-            again();
-          } else fail(reason);
+          // It was accepted before: by its handshake, or for the session that it resumed.
+          if (connection.evidence !== undefined) connection.isOvertaken = true;
+          fail(reason);
         },
       );
     };
     try {
+      this.#track(connection);
       if (tunnel === undefined) handshake();
       else dig(tunnel, request, port, (error, stream) => (error === null ? handshake(stream) : fail(error)));
     } catch (error) {
-      fail(errorOf(error, target.host));
+      fail(errorOf(error, connection.target.host));
     }
   }
 
-  #track(connection: Connection, socket: Socket): void {
+  #retry(dial: Dial, attempt: Attempt, error: Error, isOvertaken: boolean): void {
+    // What the server shows now has not been asked yet.
+    if (isOvertaken && attempt.overtakenCount < maxOvertaken && PinError.isPinError(error)) {
+      this.#dial(dial, { ...attempt, overtakenCount: attempt.overtakenCount + 1 });
+      return;
+    }
+    const chance = attempt.isRechecked ? undefined : this.#settings.pins.recheck?.(error);
+    if (chance === undefined) dial.onConnected(asFinal(error), null);
+    else
+      void chance.then((isGiven) => {
+        if (isGiven) this.#dial(dial, { ...attempt, isRechecked: true });
+        else dial.onConnected(asFinal(error), null);
+      });
+  }
+
+  #track(connection: Connection): void {
+    const { pins } = this.#settings;
+    // Without connections there is no listener, so that a dispatcher that is dropped can be collected.
+    if (this.#connections.size === 0) {
+      pins.on('rotate', this.#onRotate);
+      this.#clockTimer = setInterval(() => this.#lookAtAll(undefined), lookEveryMs).unref();
+    }
+    this.#connections.add(connection);
+    connection.release = pins.retain?.(connection.target);
+  }
+
+  #secured(connection: Connection, socket: Socket): void {
     connection.socket = socket;
     connection.slot.connection = connection;
-    // Without connections there is no listener, so that a dispatcher that is dropped can be collected.
-    if (this.#connections.size === 0) this.#settings.pins.on('rotate', this.#onRotate);
-    this.#connections.add(connection);
     socket.once('close', () => this.#forget(connection));
   }
 
@@ -128,54 +182,43 @@ export class PinnedConnections {
     release?.();
     if (slot.connection === connection) slot.connection = undefined;
     this.#connections.delete(connection);
-    if (this.#connections.size === 0) this.#settings.pins.off('rotate', this.#onRotate);
+    if (this.#connections.size > 0) return;
+    this.#settings.pins.off('rotate', this.#onRotate);
+    clearInterval(this.#clockTimer);
   }
 
   /** @param host - the only one whose pins have changed, where each has a document of its own */
   #sweep(host: string | undefined): void {
     this.#sessions.dropStale(host);
+    for (const connection of this.#connections)
+      if (connection.socket === undefined) connection.isOvertaken = true;
+    this.#lookAtAll(host);
+  }
+
+  #lookAtAll(host: string | undefined): void {
     for (const connection of this.#connections) {
-      const { socket, slot, evidence } = connection;
+      const { socket, evidence } = connection;
       if (socket === undefined || socket.destroyed) continue;
-      if (host !== undefined && evidence?.host !== host) continue;
-      const reason = this.whyStale(connection);
-      if (reason === undefined) {
-        // Matches again: an edit was undone while it drained.
-        clearTimeout(connection.drainTimer);
-        delete connection.drainTimer;
-      } else if (endsAtOnce(reason)) {
-        socket.destroy(reason);
-      } else if (slot.connection === connection && slot.isIdle()) {
-        endIdle(connection);
-      } else if (connection.drainTimer === undefined) {
-        connection.drainTimer = setTimeout(
-          () => socket.destroy(reason),
-          this.#settings.drainTimeoutMs,
-        ).unref();
-        slot.endWhenIdle();
-      }
+      if (host === undefined || evidence?.host === host) this.look(connection);
     }
   }
-}
 
-/** undici's own way through a proxy, up to where TLS would begin: that is ours. */
-function dig(
-  tunnel: Tunnel,
-  request: ConnectRequest,
-  port: number,
-  onStream: (...result: [null, Socket] | [Error, null]) => void,
-): void {
-  let isOver = false;
-  const name = request.hostname.includes(':') ? `[${request.hostname}]` : request.hostname;
-  tunnel(
-    { ...request, protocol: 'http:', host: `${name}:${port}`, port: String(port) },
-    (...result: [null, Socket] | [Error, null]) => {
-      // What is thrown in here would come back as a second result.
-      if (isOver) return;
-      isOver = true;
-      onStream(...result);
-    },
-  );
+  #drain(connection: Connection): void {
+    connection.drainTimer = setTimeout(() => {
+      const reason = this.#outside(() => this.whyStale(connection));
+      if (reason === undefined) this.#endDrain(connection);
+      else connection.socket?.destroy(reason);
+    }, this.#settings.drainTimeoutMs).unref();
+    if (connection.slot.connection === connection) connection.slot.endWhenIdle();
+  }
+
+  /** Matches again: an edit was undone while it drained. */
+  #endDrain(connection: Connection): void {
+    if (connection.drainTimer === undefined) return;
+    clearTimeout(connection.drainTimer);
+    delete connection.drainTimer;
+    if (connection.slot.connection === connection) connection.slot.takeAgain();
+  }
 }
 
 /** A failure to connect that undici does not take for a reason to connect again, without end. */

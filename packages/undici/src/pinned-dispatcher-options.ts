@@ -1,6 +1,5 @@
-import { invalidOption } from '@pinvault/core';
+import { invalidOption, isPinSource, type PinSource } from '@pinvault/core';
 import type { Agent, buildConnector } from 'undici';
-import { isPinSource, type PinSource } from './pin-source.js';
 
 /** Options of a {@link PinnedDispatcher}: those of undici's `Agent` and `Pool`, the way through a proxy, the drain. */
 export interface PinnedDispatcherOptions extends Omit<Agent.Options, 'connect' | 'factory' | 'interceptors'> {

@@ -1,10 +1,11 @@
-import { invalidOption } from '@pinvault/core';
+import { invalidOption, isPinSource, type PinSource } from '@pinvault/core';
 import * as undici from 'undici';
 import { endUnbegun } from './guarded-handler.js';
+import { watchBody } from './held-body.js';
 import { type Origin, Origins, whyInsecure } from './origin.js';
+import type { ClientContext } from './pinned-client.js';
 import { PinnedConnections } from './pinned-connections.js';
 import { type PinnedDispatcherOptions, readDispatcherOptions } from './pinned-dispatcher-options.js';
-import { isPinSource, type PinSource } from './pin-source.js';
 import { createTransport } from './transport.js';
 
 type Options = undici.Dispatcher.DispatchOptions;
@@ -14,6 +15,12 @@ type Handler = undici.Dispatcher.DispatchHandler;
 const { Dispatcher1Wrapper } = undici as {
   Dispatcher1Wrapper?: new (dispatcher: undici.Dispatcher) => undici.Dispatcher;
 };
+
+/** undici's own dispatcher, and the same for older handlers. */
+interface Transport {
+  readonly dispatcher: undici.Dispatcher;
+  readonly forOlderHandlers: undici.Dispatcher;
+}
 
 const passedOn = ['connect', 'disconnect', 'connectionError', 'drain'] as const;
 
@@ -34,11 +41,14 @@ const passedOn = ['connect', 'disconnect', 'connectionError', 'drain'] as const;
 export class PinnedDispatcher extends undici.Dispatcher {
   readonly #pins: PinSource;
   readonly #origins: Origins;
-  readonly #transport: undici.Dispatcher;
-  readonly #forOlderHandlers: undici.Dispatcher | undefined;
-  // Requests whose pins are being loaded, or confirmed.
+  readonly #open: () => Transport;
+  #transport: Transport;
+  // Closed: what has to change its connection from then on finds it in another one.
+  readonly #closed: Transport[] = [];
+  // Requests whose pins are being loaded, or confirmed, and those that change their connection.
   readonly #held = new Set<Promise<void>>();
-  #isClosed = false;
+  #closing: Promise<void> | undefined;
+  #isOver = false;
 
   /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
   constructor(pins: PinSource, options: PinnedDispatcherOptions = {}) {
@@ -49,7 +59,7 @@ export class PinnedDispatcher extends undici.Dispatcher {
     this.#pins = pins;
     this.#origins = new Origins(settings.servername);
     const { tls, drainTimeoutMs, maxCachedSessions } = settings;
-    this.#transport = createTransport(settings, {
+    const context: ClientContext = {
       connections: new PinnedConnections({
         pins,
         origins: this.#origins,
@@ -58,32 +68,25 @@ export class PinnedDispatcher extends undici.Dispatcher {
         maxCachedSessions,
       }),
       offersH2: Dispatcher1Wrapper !== undefined,
-      again: (request, handler) => this.dispatch(request, handler),
-    });
-    this.#forOlderHandlers = Dispatcher1Wrapper && new Dispatcher1Wrapper(this.#transport);
-    for (const name of passedOn) {
-      this.#transport.on(name as 'connect', (origin, targets, ...rest: unknown[]) => {
-        if (this.listenerCount(name) === 0) return;
-        (this.emit as (...parameters: unknown[]) => boolean)(name, origin, [this, ...targets], ...rest);
-      });
-    }
+      again: (request, handler) => this.#moveOn(request, handler),
+    };
+    this.#open = () => {
+      const dispatcher = createTransport(settings, context);
+      for (const name of passedOn) this.#passOn(dispatcher, name);
+      const forOlderHandlers =
+        Dispatcher1Wrapper === undefined ? dispatcher : new Dispatcher1Wrapper(dispatcher);
+      return { dispatcher, forOlderHandlers };
+    };
+    this.#transport = this.#open();
   }
 
   /** undici's entry for each request. */
   override dispatch(options: Options, handler: Handler): boolean {
-    if (this.#isClosed && this.#held.size > 0) {
+    if (this.#closing !== undefined && !this.#isOver) {
       endUnbegun(handler, new undici.errors.ClientClosedError());
       return false;
     }
-    const origin = this.#origins.read(options.origin);
-    // undici's own complaint about it.
-    if (origin === undefined) return this.#goOn(options, handler);
-    const waiting = this.#pins.prepare?.(origin.target);
-    if (waiting !== undefined) {
-      this.#hold(waiting, origin, options, handler);
-      return true;
-    }
-    return this.#admit(origin, options, handler);
+    return this.#begin(options, handler);
   }
 
   /** Whether it is these pins that count here. */
@@ -93,22 +96,21 @@ export class PinnedDispatcher extends undici.Dispatcher {
 
   /** For a built-in WebSocket. */
   get webSocketOptions(): unknown {
-    return (this.#transport as { webSocketOptions?: unknown }).webSocketOptions;
+    return (this.#transport.dispatcher as { webSocketOptions?: unknown }).webSocketOptions;
   }
 
   /** For a built-in EventSource. */
   get eventSourceOptions(): unknown {
-    return (this.#transport as { eventSourceOptions?: unknown }).eventSourceOptions;
+    return (this.#transport.dispatcher as { eventSourceOptions?: unknown }).eventSourceOptions;
   }
 
-  /** Lets every request finish, those that wait for their pins too, and takes no more. */
+  /** Lets every request finish, those that wait for their pins or for a new connection too, and takes no more. */
   override close(): Promise<void>;
   override close(callback: () => void): void;
   override close(callback?: () => void): Promise<void> | void {
-    this.#isClosed = true;
-    const closed = Promise.allSettled(this.#held).then(() => this.#transport.close());
+    const closed = (this.#closing ??= this.#isOver ? this.#transport.dispatcher.close() : this.#finish());
     if (callback === undefined) return closed;
-    void closed.then(callback);
+    void closed.then(() => callback(), callback);
   }
 
   /** Ends every request and connection. */
@@ -117,9 +119,46 @@ export class PinnedDispatcher extends undici.Dispatcher {
   override destroy(error: Error | null, callback: () => void): void;
   override destroy(error?: Error | null | (() => void), callback?: () => void): Promise<void> | void {
     const [reason, onDestroyed] = typeof error === 'function' ? [null, error] : [error ?? null, callback];
-    const destroyed = this.#transport.destroy(reason);
-    if (onDestroyed === undefined) return destroyed;
+    this.#isOver = true;
+    const all = [...this.#closed, this.#transport];
+    const destroyed = Promise.all(all.map(({ dispatcher }) => dispatcher.destroy(reason)));
+    if (onDestroyed === undefined) return destroyed.then(() => undefined);
     void destroyed.then(onDestroyed);
+  }
+
+  #passOn(dispatcher: undici.Dispatcher, name: (typeof passedOn)[number]): void {
+    dispatcher.on(name as 'connect', (origin, targets, ...rest: unknown[]) => {
+      if (this.listenerCount(name) === 0) return;
+      (this.emit as (...parameters: unknown[]) => boolean)(name, origin, [this, ...targets], ...rest);
+    });
+  }
+
+  async #finish(): Promise<void> {
+    while (this.#held.size > 0 || !this.#isClosed(this.#transport)) {
+      await Promise.allSettled(this.#held);
+      // Destroyed meanwhile.
+      if (this.#isOver) return;
+      if (this.#isClosed(this.#transport)) continue;
+      this.#closed.push(this.#transport);
+      await this.#transport.dispatcher.close();
+    }
+    this.#isOver = true;
+  }
+
+  #isClosed(transport: Transport): boolean {
+    return this.#closed.includes(transport);
+  }
+
+  #begin(options: Options, handler: Handler): boolean {
+    const origin = this.#origins.read(options.origin);
+    // undici's own complaint about it.
+    if (origin === undefined) return this.#goOn(options, handler);
+    const waiting = this.#pins.prepare?.(origin.target);
+    if (waiting !== undefined) {
+      this.#hold(waiting, options, handler, () => this.#admit(origin, options, handler));
+      return true;
+    }
+    return this.#admit(origin, options, handler);
   }
 
   #admit(origin: Origin, options: Options, handler: Handler): boolean {
@@ -130,15 +169,31 @@ export class PinnedDispatcher extends undici.Dispatcher {
   }
 
   #goOn(options: Options, handler: Handler): boolean {
+    if (!this.#isOver && this.#isClosed(this.#transport)) this.#transport = this.#open();
+    const { dispatcher, forOlderHandlers } = this.#transport;
     const isOlder = typeof handler.onRequestStart !== 'function';
-    return ((isOlder ? this.#forOlderHandlers : undefined) ?? this.#transport).dispatch(options, handler);
+    return (isOlder ? forOlderHandlers : dispatcher).dispatch(options, handler);
   }
 
-  /** Nothing is dialled and nothing is sent until the pins are there. */
-  #hold(waiting: Promise<void>, origin: Origin, options: Options, handler: Handler): void {
+  /** A turn later: whatever keeps a request from a connection that fits, the event loop lives on. */
+  #moveOn(options: Options, handler: Handler): void {
+    const turn = new Promise<void>((resolve) => setImmediate(resolve));
+    this.#hold(turn, options, handler, () => this.#begin(options, handler));
+  }
+
+  /** Nothing is dialled and nothing is sent until then. */
+  #hold(waiting: Promise<void>, options: Options, handler: Handler, goOn: () => void): void {
+    const endWatch = watchBody(options.body);
     const held = waiting.then(
-      () => void this.#admit(origin, options, handler),
-      (error: unknown) => endUnbegun(handler, error instanceof Error ? error : new Error(String(error))),
+      () => {
+        const failure = endWatch();
+        if (failure === undefined) goOn();
+        else endUnbegun(handler, failure);
+      },
+      (error: unknown) => {
+        endWatch();
+        endUnbegun(handler, error instanceof Error ? error : new Error(String(error)));
+      },
     );
     this.#held.add(held);
     void held.finally(() => this.#held.delete(held));

@@ -1,4 +1,4 @@
-import { errorOf, type NodeCertificate } from '@pinvault/core';
+import { errorOf, evidenceOf, type NodeCertificate, type PinSource } from '@pinvault/core';
 import {
   Agent,
   buildConnector,
@@ -8,10 +8,8 @@ import {
   Pool,
   ProxyAgent,
 } from 'undici';
-import { evidenceOf } from './connection.js';
 import { type ClientContext, PinnedClient } from './pinned-client.js';
 import type { DispatcherSettings, ProxySettings } from './pinned-dispatcher-options.js';
-import type { PinSource } from './pin-source.js';
 
 /**
  * undici's own dispatchers, with pinned clients in their pools: one per connection, whichever of undici's ways leads to

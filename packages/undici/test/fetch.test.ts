@@ -82,6 +82,17 @@ describeWithEach('createPinnedFetch', (major) => {
       expect(answer).to.match(/^POST multipart\/form-data [^]*name="name"\r\n\r\nvalue/u);
     });
 
+    it('an init that inherits what it says, as a Request does', async () => {
+      const request = new Request('https://other.example.test/', { method: 'POST', body: 'body' });
+      expect(await text(pinnedFetch(url('/echo'), request))).to.equal('POST text/plain body');
+      class Put {
+        get method(): string {
+          return 'PUT';
+        }
+      }
+      expect(await text(pinnedFetch(url('/echo'), new Put()))).to.equal('PUT  ');
+    });
+
     it('a Request, also one that names a dispatcher of its own', async () => {
       const dispatcher = {
         dispatch(): boolean {

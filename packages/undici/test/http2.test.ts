@@ -3,7 +3,7 @@ import { findPinError } from '@pinvault/core';
 import { expect } from 'chai';
 import type { H2Server } from './support/h2-server.js';
 import { describeWithEach } from './support/majors.js';
-import { host, Scene, turns, until } from './support/scene.js';
+import { host, Scene, StandingClock, turns, until } from './support/scene.js';
 
 describeWithEach('PinnedDispatcher over HTTP/2', (major) => {
   let scene: Scene<H2Server>;
@@ -136,6 +136,49 @@ describeWithEach('PinnedDispatcher over HTTP/2', (major) => {
       // undici 8 had sent it before the rotation.
       expect(await post).to.equal(requests === 1 ? 'ERR_PIN_MISMATCH' : '200 ok');
       expect(server.requests).to.equal(requests);
+    });
+
+    it('takes requests again where the removal is taken back', async () => {
+      scene = await Scene.startH2(major, {
+        dispatcher: { ...dispatcher, connections: 1 },
+        server: { respond },
+      });
+      const { server, oldLeaf, newLeaf } = scene;
+      const first = scene.get();
+      await until(() => held.length === 1);
+      isHolding = false;
+      await scene.rotate({ [host]: newLeaf.pin });
+      const late = [scene.get(), scene.get()];
+      await turns(10);
+      await scene.rotate({ [host]: `${newLeaf.pin} ${oldLeaf.pin}` });
+      expect(await Promise.all(late)).to.deep.equal(['200 ok', '200 ok']);
+      expect([server.connections, server.requests]).to.deep.equal([1, 3]);
+      held[0]?.end('ok');
+      expect(await first).to.equal('200 ok');
+    });
+
+    it('ends with the last of them where the clock has ended its pin, and what waited goes on', async () => {
+      const clock = new StandingClock();
+      scene = await Scene.startH2(major, {
+        dispatcher: { ...dispatcher, connections: 1 },
+        server: { respond },
+        pins: { clock, maxStaleMs: Infinity },
+      });
+      const { server, oldLeaf, newLeaf } = scene;
+      const day = new Date(clock.now() + 86_400_000).toISOString().slice(0, 10);
+      await scene.rotate({ [host]: `${oldLeaf.pin} until=${day}`, [`${host}#next`]: newLeaf.pin });
+      const first = scene.get();
+      await until(() => held.length === 1);
+      isHolding = false;
+      server.use([newLeaf]);
+      clock.move(3 * 86_400_000);
+      const late = [scene.get(), scene.get()];
+      await turns(10);
+      expect(server.requests).to.equal(1);
+      held[0]?.end('ok');
+      expect(await first).to.equal('200 ok');
+      expect(await Promise.all(late)).to.deep.equal(['200 ok', '200 ok']);
+      expect([server.connections, server.requests]).to.deep.equal([2, 3]);
     });
 
     it('ends them at once under $revoked', async () => {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { createStaticProvider, PinProviderError, type PinProvider, PinResolver } from '@pinvault/core';
 import { loopbackLookup } from '@pinvault/testing';
 import { expect } from 'chai';
@@ -109,6 +110,21 @@ describeWithEach('PinnedDispatcher with a document for each host', (major) => {
     expect(scene.server.connections).to.equal(0);
     held[0]?.();
     expect(await answer).to.equal('200 ok');
+    await dispatcher.destroy();
+  });
+
+  it('tells of a body that fails meanwhile, which undici does not hear of yet', async () => {
+    const dispatcher = start();
+    const body = new Readable({ read: () => undefined });
+    const request = { origin: scene.origin, path: '/', method: 'POST', body } as const;
+    const failure = dispatcher.request(request).catch((error: unknown) => error);
+    await until(() => held.length === 1);
+    const reason = new Error('no such file');
+    body.destroy(reason);
+    await turns(5);
+    held[0]?.();
+    expect(await failure).to.equal(reason);
+    expect(scene.server.connections).to.equal(0);
     await dispatcher.destroy();
   });
 

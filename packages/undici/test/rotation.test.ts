@@ -66,6 +66,45 @@ describeWithEach('PinnedDispatcher at a rotation', (major) => {
     expect([scene.server.connections, scene.server.requests]).to.deep.equal([2, 2]);
   });
 
+  it('dials once more where the pins change within the handshake, which shows the old key', async () => {
+    scene = await Scene.start(major);
+    const { server, newLeaf } = scene;
+    const answer = scene.get({ method: 'POST', body: 'text' });
+    await until(() => server.connections === 1);
+    server.use([newLeaf]);
+    await scene.rotate({ [host]: newLeaf.pin });
+    expect(await answer).to.equal('200 ok');
+    expect([server.connections, server.requests]).to.deep.equal([2, 1]);
+  });
+
+  it('dials once more where what it accepted is stale when the handshake is over', async () => {
+    scene = await Scene.start(major);
+    const judge = scene.pins.judge.bind(scene.pins);
+    // As by the clock, of which no rotation tells.
+    scene.pins.judge = () => {
+      scene.pins.judge = judge;
+      throw new PinMismatchError('ERR_PIN_EXPIRED', 'over', { host });
+    };
+    expect(await scene.get()).to.equal('200 ok');
+    expect([scene.server.connections, scene.server.requests]).to.deep.equal([2, 1]);
+  });
+
+  it('does not dial without end where they change in each handshake', async () => {
+    scene = await Scene.start(major);
+    const { server, oldLeaf, newLeaf } = scene;
+    scene.pins.verify = () => {
+      throw new PinMismatchError('ERR_PIN_MISMATCH', 'removed', { host });
+    };
+    const answer = scene.get({ method: 'POST', body: 'secret' });
+    for (let dials = 1; dials <= 4; dials += 1) {
+      await until(() => server.connections === dials);
+      const pins = dials % 2 === 0 ? [oldLeaf.pin] : [oldLeaf.pin, newLeaf.pin];
+      await scene.rotate({ [host]: pins.join(' ') });
+    }
+    expect(await answer).to.equal('ERR_PIN_MISMATCH');
+    expect([server.connections, server.applicationBytes]).to.deep.equal([4, 0]);
+  });
+
   it('judges the host that is dialled, whatever a Host header says', async () => {
     const other = 'other.example.test';
     scene = await Scene.start(major);
@@ -146,6 +185,26 @@ describeWithEach('PinnedDispatcher at a rotation', (major) => {
       const { oldLeaf, newLeaf } = scene;
       await scene.rotate({ [host]: `${oldLeaf.pin} ${newLeaf.pin}`, $revoked: oldLeaf.pin });
       expect(findPinError(await result)?.code).to.equal('ERR_PIN_REVOKED');
+    });
+
+    it('listens once, however often its pin is removed and comes back', async () => {
+      const { result } = await startSlow();
+      const { oldLeaf, newLeaf } = scene;
+      const told: string[] = [];
+      const tell = ({ name }: Error): void => void told.push(name);
+      process.on('warning', tell);
+      try {
+        for (let edit = 0; edit < 12; edit += 1) {
+          await scene.rotate({ [host]: newLeaf.pin });
+          await scene.rotate({ [host]: `${newLeaf.pin} ${oldLeaf.pin}` });
+        }
+        response.end('last');
+        expect(await result).to.equal('first last');
+        await turns(2);
+        expect(told).to.not.include('MaxListenersExceededWarning');
+      } finally {
+        process.off('warning', tell);
+      }
     });
 
     it('lets it live when a later rotation takes the removal back', async () => {

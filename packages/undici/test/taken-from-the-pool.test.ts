@@ -1,10 +1,12 @@
+import type { RequestListener, ServerResponse } from 'node:http';
 import { PinProviderError } from '@pinvault/core';
 import { expect } from 'chai';
+import type { H2Server } from './support/h2-server.js';
 import { describeWithEach } from './support/majors.js';
-import { host, Scene, StandingClock } from './support/scene.js';
+import { host, Scene, StandingClock, until } from './support/scene.js';
 
 describeWithEach('a connection that a request of PinnedDispatcher is about to use', (major) => {
-  let scene: Scene;
+  let scene: Scene | Scene<H2Server>;
   let clock: StandingClock;
 
   beforeEach(() => {
@@ -61,5 +63,40 @@ describeWithEach('a connection that a request of PinnedDispatcher is about to us
     await scene.pins.close();
     expect(await scene.get()).to.equal('ERR_RESOLVER_CLOSED');
     expect(scene.server.applicationBytes).to.equal(bytes);
+  });
+
+  describe('is refused to a trial of a wrong pin, and stays as it is for others:', () => {
+    const refused = { result: { status: 'fulfilled', value: 'ERR_PIN_MISMATCH' } };
+
+    for (const start of ['start', 'startH2'] as const) {
+      it(`idle (${start})`, async () => {
+        scene = await Scene[start](major);
+        const { pins, server } = scene;
+        await scene.get();
+        const trial = await pins.underWrongPin({ host, port: server.port }, async () => scene.get());
+        expect(trial).to.deep.include(refused);
+        expect(await scene.get()).to.equal('200 ok');
+        expect([server.connections, server.requests]).to.deep.equal([1, 2]);
+      });
+    }
+
+    it('busy', async () => {
+      const held: ServerResponse[] = [];
+      const respond: RequestListener = ({ url }, response) => {
+        if (url === '/held') held.push(response);
+        else response.end('ok');
+      };
+      const dispatcher = { connections: 1, pipelining: 10 };
+      scene = await Scene.startH2(major, { dispatcher, server: { respond } });
+      const { pins, server } = scene;
+      const first = scene.get({ path: '/held' });
+      await until(() => held.length === 1);
+      const trial = await pins.underWrongPin({ host, port: server.port }, async () => scene.get());
+      expect(trial).to.deep.include(refused);
+      expect(await scene.get()).to.equal('200 ok');
+      held[0]?.end('ok');
+      expect(await first).to.equal('200 ok');
+      expect([server.connections, server.requests]).to.deep.equal([1, 2]);
+    });
   });
 });

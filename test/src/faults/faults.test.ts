@@ -184,7 +184,9 @@ describeWithOpenBao('a service whose store fails', function () {
     const pins = await scene.start();
     const requests = await scene.request(10_000);
     expect(requests.failures).to.deep.equal([]);
-    expect([reads, scene.proxy.reads, pins.status().counters.matches]).to.deep.equal([0, 1, 50]);
+    expect([reads, scene.proxy.reads]).to.deep.equal([0, 1]);
+    // One for each of the 50 connections that did not resume a session.
+    expect(pins.status().counters.matches).to.be.within(1, 50);
   });
 
   it('is read once by 10,000 who all want it fresh after a thaw', async () => {

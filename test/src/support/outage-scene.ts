@@ -85,12 +85,12 @@ export class OutageScene {
 
   /** The service starts. Its random numbers are the same in every run. */
   async start(options: CreatePinResolverOptions = {}): Promise<PinResolver> {
-    const environment = { VAULT_ADDR: `http://localhost:${this.proxy.port}`, VAULT_TOKEN: this.vault.token };
+    const environment = { VAULT_ADDR: `http://localhost:${this.proxy.port}` };
     const starting = createPinResolver(
       {
         provider: 'vault',
-        // One connection is one read: the vault is asked nothing else.
-        vault: { path: 'secret/tls-pins', kvVersion: 2, events: false },
+        // One connection is one read: the vault is asked nothing else, not even how long the token lives.
+        vault: { path: 'secret/tls-pins', kvVersion: 2, events: false, token: () => this.vault.token },
         warnings: false,
         clock: this.clock,
         random: seededRandom(1),

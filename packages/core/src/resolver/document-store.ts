@@ -45,7 +45,7 @@ class DocumentStore implements PinStore {
       everCovered,
       uncoveredHosts: settings.uncoveredHosts,
       clock: settings.clock,
-      assertUsable: () => keeper.assertUsable(),
+      assertUsable: (now) => keeper.assertUsable(now),
       ageText: () => `confirmed ${durationText(keeper.freshness.ageMs())} ago`,
     });
   }

@@ -27,8 +27,8 @@ export class Freshness {
   }
 
   /** Milliseconds since the last confirmation. */
-  ageMs(): number {
-    return elapsedMs(this.#confirmed, this.#clock);
+  ageMs(now?: number): number {
+    return elapsedMs(this.#confirmed, this.#clock, now);
   }
 
   /** The instant (epoch ms) of the hard limit, `Infinity` where there is none. */
@@ -36,13 +36,14 @@ export class Freshness {
     return Math.min(this.#confirmed.wall + this.#maxStaleMs, documentExpiresAt ?? Infinity);
   }
 
-  isExpired(documentExpiresAt: number | undefined): boolean {
-    return this.isPastLimit() || (documentExpiresAt !== undefined && this.#clock.now() > documentExpiresAt);
+  /** @param now - what the wall clock shows, where the caller has just looked */
+  isExpired(documentExpiresAt: number | undefined, now: number = this.#clock.now()): boolean {
+    return this.isPastLimit(now) || (documentExpiresAt !== undefined && now > documentExpiresAt);
   }
 
   /** Past `maxStaleMs`. */
-  isPastLimit(): boolean {
-    return this.ageMs() > this.#maxStaleMs;
+  isPastLimit(now?: number): boolean {
+    return this.ageMs(now) > this.#maxStaleMs;
   }
 
   isOld(): boolean {

@@ -66,8 +66,12 @@ export interface JudgementContext {
   readonly everCovered?: readonly string[];
   /** What was seen already, where many judgements share it: their memory is bounded together. */
   readonly seen?: { readonly links: LinkCache; readonly evidence: EvidenceCache };
-  /** Throws where the pins in force may not be used: closed, expired. */
-  assertUsable(): void;
+  /**
+   * Throws where the pins in force may not be used: closed, expired.
+   *
+   * @param now - what the wall clock shows: a look at it costs a third of a verdict that is known
+   */
+  assertUsable(now: number): void;
   /** `confirmed 14 s ago`, for messages. */
   ageText(): string;
 }
@@ -164,7 +168,7 @@ export class Judgement {
     const known = this.#remembered.get(evidence);
     // Age has no place among what is remembered: it is asked each time.
     const isCurrent = known !== undefined && known.epoch === this.#epoch && now <= known.validUntil;
-    if (isCurrent && this.#isUsable()) return known.verdict;
+    if (isCurrent && this.#isUsable(now)) return known.verdict;
     const decision = this.#judgeNow(evidence, now);
     this.#remembered.set(evidence, { epoch: this.#epoch, ...decision });
     return decision.verdict;
@@ -180,7 +184,7 @@ export class Judgement {
     try {
       this.#assertNotRevoked(evidence);
       try {
-        this.#context.assertUsable();
+        this.#context.assertUsable(now);
         return this.#decide(evidence, now);
       } catch (error) {
         const refusal = PinError.isPinError(error) ? error : unreadable(host, port, error);
@@ -195,9 +199,9 @@ export class Judgement {
     }
   }
 
-  #isUsable(): boolean {
+  #isUsable(now: number): boolean {
     try {
-      this.#context.assertUsable();
+      this.#context.assertUsable(now);
       return true;
     } catch {
       return false;

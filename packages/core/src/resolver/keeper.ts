@@ -155,9 +155,9 @@ export class PinKeeper {
   }
 
   /** @throws PinResolverError where the pins in force may not be used */
-  assertUsable(): void {
+  assertUsable(now?: number): void {
     this.assertOpen();
-    if (!this.freshness.isExpired(this.#snapshot.document.expiresAt)) return;
+    if (!this.freshness.isExpired(this.#snapshot.document.expiresAt, now)) return;
     const { lastError } = this.health;
     const because = lastError === undefined ? '' : `; last error: ${lastError.message}`;
     const age = durationText(this.freshness.ageMs());

@@ -15,7 +15,9 @@ export function momentOf(clock: Clock): Moment {
 /**
  * Milliseconds since a moment, by the clock that says more: a frozen process stops the monotonic one, a wall clock that
  * is set back the other, and neither may make anything younger than it is.
+ *
+ * @param now - what the wall clock shows, where the caller has just looked
  */
-export function elapsedMs(since: Moment, clock: Clock): number {
-  return Math.max(0, clock.monotonic() - since.monotonic, clock.now() - since.wall);
+export function elapsedMs(since: Moment, clock: Clock, now: number = clock.now()): number {
+  return Math.max(0, clock.monotonic() - since.monotonic, now - since.wall);
 }

@@ -23,6 +23,7 @@ import type { Snapshot } from './snapshot.js';
 import { type SocketGuard, SocketGuards } from './socket-guards.js';
 import type { ResolverStatus } from './status.js';
 import { Warnings } from './warnings.js';
+import { askToRetry } from './watching.js';
 import { type WrongPinTrial, WrongPinTrials } from './wrong-pin.js';
 
 /** What {@link PinResolver.tlsOptions} returns: for every client that hands TLS options on to Node. */
@@ -299,6 +300,7 @@ export class PinResolver implements AsyncDisposable {
    */
   async refresh(host?: string): Promise<RefreshOutcome> {
     this.#store.assertOpen();
+    askToRetry(this.#settings.provider);
     return this.#store.refresh(host);
   }
 

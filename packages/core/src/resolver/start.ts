@@ -57,11 +57,14 @@ export async function startSnapshot(
   const reservedMs = substitutes.length === 0 ? 0 : Math.min(1_000, startupTimeoutMs / 4);
   let failure: PinError | undefined;
   for (let attempt = 1; ; attempt += 1) {
+    const budgetMs = remainingMs() - reservedMs;
     try {
-      return await readSnapshot(provider, 'provider', { ...first, budgetMs: remainingMs() - reservedMs });
+      return await readSnapshot(provider, 'provider', { ...first, budgetMs });
     } catch (error) {
       if (!(error instanceof PinError)) throw error;
-      failure = error;
+      // A read that the end of the start has cut short says less than the one before it.
+      const isCut = budgetMs < settings.readTimeoutMs && error.code === 'ERR_PROVIDER_TIMEOUT';
+      if (failure === undefined || !isCut) failure = error;
     }
     if (!isOutage(failure.code)) break;
     if (substitutes.length > 0 && attempt >= attemptsBeforeSubstitutes) break;

@@ -19,6 +19,15 @@ export function watchProvider(
   }
 }
 
+/** Tells the provider that a person asks for the next read. */
+export function askToRetry(provider: PinProvider): void {
+  try {
+    provider.retry?.();
+  } catch {
+    // The read itself tells what is wrong.
+  }
+}
+
 /** How the provider says that it notices changes; `undefined` where it says nothing that can be shown. */
 export function updatesOf(provider: PinProvider): ProviderUpdates | undefined {
   let updates: ProviderUpdates | undefined;

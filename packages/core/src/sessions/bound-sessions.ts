@@ -157,9 +157,10 @@ export class BoundSessions {
     }
   }
 
-  /** Drops them all. */
-  clear(): void {
-    this.#byKey?.clear();
+  /** Drops them all, or those of a key. */
+  clear(key?: string): void {
+    if (key === undefined) this.#byKey?.clear();
+    else this.#byKey?.delete(key);
   }
 
   #replace(key: string, before: readonly BoundSession[], sessions: readonly BoundSession[]): void {

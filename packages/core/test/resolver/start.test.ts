@@ -129,6 +129,22 @@ describe('the start of a resolver', () => {
     await rejected;
   });
 
+  it('that is cut short in a later read fails with what the read before has said', async () => {
+    const provider = new TestProvider(document);
+    provider.answer(failure('ERR_PROVIDER_UNAVAILABLE'));
+    const clock = new FakeClock(testTime);
+    const rejected = rejectionOf(
+      startResolver(provider, { startupTimeoutMs: 1_000 }, clock),
+      PinProviderError,
+      'ERR_PROVIDER_UNAVAILABLE',
+    );
+    await clock.advance(0);
+    provider.hang();
+    await clock.advance(1_000);
+    await rejected;
+    expect(provider.reads).to.equal(2);
+  });
+
   it('keeps its time with a fallback, too, where provider and fallback both hang', async () => {
     const [provider, fallback] = [new TestProvider(document), new TestProvider(document, 'env')];
     provider.hang();

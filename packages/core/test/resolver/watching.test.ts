@@ -43,6 +43,40 @@ class TellingHostProvider extends HostProvider {
   }
 }
 
+describe('a provider that waits after failures of its own', () => {
+  it('is told when a person asks for a read, before it, and by nothing else', async () => {
+    const log: string[] = [];
+    class WaitingProvider extends TestProvider {
+      retry(): void {
+        log.push(`retry before read ${String(this.reads + 1)}`);
+      }
+    }
+    const provider = new WaitingProvider(row);
+    const { resolver, clock } = await startResolver(provider);
+    await clock.advance(120_000);
+    resolver.notify();
+    await settle();
+    expect(log).to.deep.equal([]);
+    provider.publish({ 'b.test': pinOf('lone') });
+    const before = provider.reads;
+    const refreshing = resolver.refresh();
+    await clock.advance(1_000);
+    expect((await refreshing).outcome).to.equal('rotated');
+    expect(log).to.deep.equal([`retry before read ${String(before + 1)}`]);
+  });
+
+  it('is read although it fails to be told', async () => {
+    const provider = Object.assign(new TestProvider(row), {
+      retry: () => {
+        throw new Error('broken');
+      },
+    });
+    const { resolver } = await startResolver(provider);
+    provider.publish({ 'b.test': pinOf('lone') });
+    expect((await resolver.refresh()).outcome).to.equal('rotated');
+  });
+});
+
 describe('a store that can tell', () => {
   it('is read when it does, unless it names what is in force, and until the resolver is closed', async () => {
     const provider = new TellingProvider(row);

@@ -176,7 +176,7 @@ describe('bound sessions', () => {
     expect([sessions.size, sessions.take('a')]).to.deep.equal([0, undefined]);
   });
 
-  it('are forgotten one by one, or all', () => {
+  it('are forgotten one by one, those of a key, or all', () => {
     const sessions = store();
     sessions.add('a', bytes('one'), evidence, reusable);
     sessions.add('a', bytes('two'), evidence, reusable);
@@ -186,6 +186,10 @@ describe('bound sessions', () => {
     sessions.discard('a', two);
     sessions.discard('a', two);
     expect(sessions.take('a')?.session.toString()).to.equal('one');
+    sessions.add('a', bytes('two'), evidence, reusable);
+    sessions.add('b', bytes('of b'), evidence, reusable);
+    sessions.clear('a');
+    expect([sessions.size, sessions.take('a')]).to.deep.equal([1, undefined]);
     sessions.clear();
     expect(sessions.size).to.equal(0);
   });

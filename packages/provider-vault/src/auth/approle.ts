@@ -1,7 +1,7 @@
 import { invalidOption } from '@pinvault/core';
 import type { CommonAuthOptions } from './auth-options.js';
 import type { AuthMethod } from './auth-method.js';
-import { type AuthFields, mountPath, type SecretSource } from './fields.js';
+import { type AuthFields, hashOf, mountPath, type SecretSource } from './fields.js';
 import { WrappedSecretId } from './wrapped-secret-id.js';
 
 /** AppRole. The secret id comes from one of four places, or is not needed (`bind_secret_id=false`). */
@@ -44,6 +44,7 @@ export function createAppRole(fields: AuthFields, namespace: string): AuthMethod
     wrapped && new WrappedSecretId(wrapped, { mount: decodeURIComponent(mount), roleName, namespace });
   return {
     name: 'approle',
+    shown: async () => hashOf(roleId, secretId, wrapped),
     async prepare(write) {
       const role = await (roleId as SecretSource)();
       const secret = await (unwrapping?.read(write) ?? secretId?.());

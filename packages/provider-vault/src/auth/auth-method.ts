@@ -17,6 +17,8 @@ export type Write = (path: string, body: object, credential: Credential) => Prom
 export interface AuthMethod {
   /** As the options name it. */
   readonly name: string;
+  /** Tells one set of secrets from another, as they are now, without asking the vault. Never throws. */
+  shown?(): Promise<string>;
   /** Gathers what is sent, files read anew. @throws PinError */
   prepare(write: Write): Promise<LoginRequest>;
 }

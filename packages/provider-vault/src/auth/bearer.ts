@@ -1,6 +1,6 @@
 import type { CommonAuthOptions } from './auth-options.js';
 import type { AuthMethod } from './auth-method.js';
-import { type AuthFields, mountPath, type SecretSource } from './fields.js';
+import { type AuthFields, hashOf, mountPath, type SecretSource } from './fields.js';
 
 /** Kubernetes: the service account's token, read anew at each log-in, since it is rotated on disk. */
 export interface KubernetesAuthOptions extends CommonAuthOptions {
@@ -32,6 +32,7 @@ export function createBearer(fields: AuthFields, method: 'kubernetes' | 'jwt'): 
   if (jwt === undefined) fields.requiredText('jwtFile', 'the token');
   return {
     name: method,
+    shown: async () => hashOf(jwt),
     async prepare() {
       const token = await (jwt as SecretSource)();
       return {

@@ -6,10 +6,12 @@ import { type Credential, noCredential, tokenCredential } from './credential.js'
 export interface Credentials {
   /** What is good now. @throws PinError */
   current(): Promise<Credential>;
-  /** What to try once more with, where the vault denied it; `undefined` where there is nothing else. @throws PinError */
-  replace(denied: Credential): Promise<Credential | undefined>;
-  /** A read went well with it. */
-  accepted?(credential: Credential): void;
+  /** What to try once more with, where the vault denied it this secret; `undefined` where there is nothing else. @throws PinError */
+  replace(denied: Credential, secret: string): Promise<Credential | undefined>;
+  /** A read of this secret went well with it. */
+  accepted?(credential: Credential, secret: string): void;
+  /** A person wants it now: what is waited for after a failure is over. */
+  retry?(): void;
   /** Ends every timer, and what is under way. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { invalidOption } from '@pinvault/core';
 import { type Environment, misconfigured } from '../environment.js';
@@ -101,6 +102,14 @@ export class AuthFields {
     const value = this.#env[variable]?.trim() ?? '';
     return value === '' ? undefined : { value, where: variable, isOption: false };
   }
+}
+
+/** A hash of what the sources hold now. One that fails counts as what it fails with. */
+export async function hashOf(...sources: readonly (SecretSource | undefined)[]): Promise<string> {
+  const held = sources.map(async (source) => source?.().catch((error: unknown) => String(error)));
+  return createHash('sha256')
+    .update(JSON.stringify(await Promise.all(held)))
+    .digest('base64');
 }
 
 /** The path of a mount, each segment encoded. @throws TypeError, PinProviderError */

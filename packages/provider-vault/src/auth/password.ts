@@ -1,6 +1,6 @@
 import type { CommonAuthOptions } from './auth-options.js';
 import type { AuthMethod } from './auth-method.js';
-import { type AuthFields, encodedSegment, mountPath, type SecretSource } from './fields.js';
+import { type AuthFields, encodedSegment, hashOf, mountPath, type SecretSource } from './fields.js';
 
 /** A name and a password: of the vault itself, or of a directory. */
 export interface PasswordAuthOptions extends CommonAuthOptions {
@@ -20,6 +20,7 @@ export function createPassword(fields: AuthFields, method: 'userpass' | 'ldap'):
   if (password === undefined) fields.requiredText('passwordFile', 'the password');
   return {
     name: method,
+    shown: async () => hashOf(password),
     async prepare() {
       const secret = await (password as SecretSource)();
       return { path: `auth/${mount}/login/${username}`, body: { password: secret }, secrets: [secret] };

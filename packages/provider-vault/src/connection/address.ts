@@ -42,6 +42,11 @@ export function parseNode(text: string): VaultNode | { readonly problem: string 
   return url instanceof URL ? { url, host: url.host } : url;
 }
 
+/** Whether DNS is asked where a node really is, as the command lines do: not where the address has a port. */
+export function isLookedUp({ url, socketPath }: VaultNode, srvLookup: boolean): boolean {
+  return srvLookup && url.port === '' && socketPath === undefined;
+}
+
 /** Whether requests to a node stay on this machine. */
 export function isLocal({ url, socketPath }: VaultNode): boolean {
   return socketPath !== undefined || isLoopback(url.hostname);

@@ -1,5 +1,6 @@
 import { resolveSrv } from 'node:dns/promises';
-import type { VaultNode } from './address.js';
+import { isLookedUp, type VaultNode } from './address.js';
+import { untilAborted } from './until-aborted.js';
 
 /** Looks up SRV records. */
 export type SrvLookup = (
@@ -18,9 +19,12 @@ export class Cluster {
     this.#lookup = lookup;
   }
 
-  /** All of them, the preferred one first. */
-  async inOrder(): Promise<readonly VaultNode[]> {
-    const nodes = this.#lookup === undefined ? this.#nodes : await lookUp(this.#nodes, this.#lookup);
+  /** All of them, the preferred one first. @throws the signal's reason, whatever DNS is waiting for */
+  async inOrder(signal: AbortSignal): Promise<readonly VaultNode[]> {
+    const nodes =
+      this.#lookup === undefined
+        ? this.#nodes
+        : await untilAborted(lookUp(this.#nodes, this.#lookup), signal, () => signal.reason as Error);
     const index = nodes.findIndex((node) => keyOf(node) === this.#first);
     return index < 1 ? nodes : [...nodes.slice(index), ...nodes.slice(0, index)];
   }
@@ -42,7 +46,7 @@ function keyOf({ host, dial }: VaultNode): string {
 async function lookUp(nodes: readonly VaultNode[], lookup: SrvLookup): Promise<readonly VaultNode[]> {
   const found = await Promise.all(
     nodes.map(async (node) => {
-      if (node.url.port !== '' || node.socketPath !== undefined) return [node];
+      if (!isLookedUp(node, true)) return [node];
       try {
         const records = await lookup(`_http._tcp.${node.url.hostname}`);
         const places = records

@@ -1,4 +1,5 @@
-import { decodeDocument, invalidOption, type PinDocument, PinError } from '@pinvault/core';
+import { invalidOption } from '@pinvault/core';
+import { readEndpointPins as readPins } from '@pinvault/node';
 import type { Variable } from '../environment.js';
 import type { VaultNode } from './address.js';
 
@@ -13,18 +14,5 @@ export function readEndpointPins(
     throw invalidOption('vault.pins', 'need an address with https');
   if (skipVerify !== undefined)
     throw invalidOption('vault.pins', `and ${skipVerify.name} exclude each other`);
-  const list = typeof pins === 'string' ? [pins] : Array.from<string>(pins ?? []);
-  const [row] = decodePins(list);
-  if (row?.rule !== 'pins') throw invalidOption('vault.pins', 'hold no pin');
-  if (row.mode === 'report') throw invalidOption('vault.pins', 'are always enforced: leave mode=report out');
-  return list;
-}
-
-function decodePins(list: readonly string[]): PinDocument['rows'] {
-  try {
-    return decodeDocument({ '*': list }).rows;
-  } catch (error) {
-    if (!PinError.isPinError(error)) throw error;
-    throw invalidOption('vault.pins', `cannot be read: ${error.message}`);
-  }
+  return readPins('vault.pins', pins);
 }

@@ -6,8 +6,8 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { TLSSocket } from 'node:tls';
-import { createStaticProvider, PinDocumentError, PinProviderError, PinResolver } from '@pinvault/core';
-import { PinnedAgent } from '@pinvault/node';
+import { PinDocumentError, PinProviderError, type PinResolver } from '@pinvault/core';
+import { createEndpointResolver, PinnedAgent } from '@pinvault/node';
 import type { VaultSettings } from '../options.js';
 import type { VaultRequest, VaultResponse } from '../transport.js';
 import type { VaultNode } from './address.js';
@@ -65,6 +65,8 @@ export class Exchange {
       });
       request.once('response', resolve);
       request.once('error', reject);
+      // Nobody follows a switch of protocols (101): Node ends such a connection, and says so by this alone.
+      request.once('close', () => reject(Object.assign(new Error('no answer'), { code: 'ECONNRESET' })));
       if (body === undefined) {
         request.end();
         return;
@@ -159,13 +161,7 @@ export class Exchange {
       ...(servername === undefined ? {} : { servername }),
     };
     if (pins === undefined) return new HttpsAgent(tlsOptions);
-    // `*`: whatever names the nodes go by, they are the only hosts that this agent ever meets.
-    const provider = createStaticProvider({ '*': [...pins] }, 'vault.pins');
-    const resolver = await PinResolver.create(provider, {
-      maxStaleMs: Infinity,
-      refreshIntervalMs: 86_400_000,
-      warnings: false,
-    });
+    const resolver = await createEndpointResolver('vault.pins', pins);
     this.#endpointPins = resolver;
     if (this.#isClosed) await resolver.close();
     return new PinnedAgent(resolver, tlsOptions);

@@ -92,15 +92,17 @@ export function readConnection(options: ConnectionOptions, env: Environment): Co
   const redirectNodes = readRedirects(options, nodes);
   const proxy = readProxy(options.proxy, nodes, env);
   const skipVerify = readFlag('SKIP_VERIFY', env);
+  const srvLookup = readBoolean('srvLookup', options.srvLookup) ?? readFlag('SRV_LOOKUP', env) !== undefined;
   refuseInsecure([...nodes, ...redirectNodes], {
     proxy,
     skipVerify,
+    srvLookup,
     isAllowed: options.allowInsecureStore === true,
   });
   return {
     address: firstOf(nodes).url,
     nodes,
-    srvLookup: readBoolean('srvLookup', options.srvLookup) ?? readFlag('SRV_LOOKUP', env) !== undefined,
+    srvLookup,
     followRedirects:
       readBoolean('followRedirects', options.followRedirects) ??
       readFlag('DISABLE_REDIRECTS', env) === undefined,
@@ -122,8 +124,11 @@ function firstOf(nodes: readonly VaultNode[]): VaultNode {
   return first;
 }
 
-/** What says how a command shows its result, or is good for one request. */
+/** What says how a command shows its result, is good for one request, or would be left out without a word. */
 function refuseUnsupported(env: Environment): void {
+  const headers = readVariable(env, 'HEADERS');
+  if (headers !== undefined)
+    throw misconfigured(`${headers.name} asks for headers of its own, which no read here sends: unset it`);
   const wrap = readVariable(env, 'WRAP_TTL');
   if (wrap !== undefined)
     throw misconfigured(

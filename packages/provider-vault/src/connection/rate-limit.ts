@@ -1,5 +1,6 @@
 import type { Clock } from '@pinvault/core';
 import { pause } from './pause.js';
+import { untilAborted } from './until-aborted.js';
 
 /** So many requests in a second; `burst` of them at once. */
 export interface Rate {
@@ -16,25 +17,32 @@ export function parseRate(text: string): Rate | undefined {
   return perSecond > 0 && atOnce > 0 ? { perSecond, burst: atOnce } : undefined;
 }
 
-/** A bucket of requests that fills by the clock. */
+/** A bucket of requests that fills by the clock. Who waits stands in a line; who gives up leaves it, and takes nothing. */
 export class RateLimit {
   readonly #rate: Rate;
   readonly #clock: Clock;
   // When the bucket would be full if nobody asked any more.
   #fullAt = 0;
+  #line: Promise<void> = Promise.resolve();
 
   constructor(rate: Rate, clock: Clock) {
     this.#rate = rate;
     this.#clock = clock;
   }
 
-  /** Resolves when it is the caller's turn, and at once when the signal aborts. */
+  /** Resolves when it is the caller's turn. @throws the signal's reason as soon as that aborts */
   async turn(signal: AbortSignal): Promise<void> {
+    const turn = this.#line.then(() => this.#take(signal));
+    this.#line = turn;
+    await untilAborted(turn, signal, () => signal.reason as Error);
+  }
+
+  async #take(signal: AbortSignal): Promise<void> {
     const { perSecond, burst } = this.#rate;
     const eachMs = 1_000 / perSecond;
-    const now = this.#clock.monotonic();
-    this.#fullAt = Math.max(this.#fullAt, now) + eachMs;
-    const waitMs = this.#fullAt - now - burst * eachMs;
-    if (waitMs > 0) await pause(this.#clock, waitMs, signal);
+    const fullAt = Math.max(this.#fullAt, this.#clock.monotonic()) + eachMs;
+    const waitMs = fullAt - this.#clock.monotonic() - burst * eachMs;
+    if (waitMs > 0 && !signal.aborted) await pause(this.#clock, waitMs, signal);
+    if (!signal.aborted) this.#fullAt = fullAt;
   }
 }

@@ -81,8 +81,14 @@ function versioned({ body }: VaultAnswer, token: Secrets): KvContent | undefined
 function plain({ body }: VaultAnswer): KvContent | undefined {
   const document = member(body, 'data');
   if (!isObject(document)) return undefined;
-  const revision = createHash('sha256').update(JSON.stringify(document)).digest('hex').slice(0, 20);
-  return { document, revision };
+  let text: string;
+  try {
+    text = JSON.stringify(document);
+  } catch {
+    // Nested deeper than the stack, as no vault does: it is parsed all the same.
+    return undefined;
+  }
+  return { document, revision: createHash('sha256').update(text).digest('hex').slice(0, 20) };
 }
 
 /** 404 has six meanings. */

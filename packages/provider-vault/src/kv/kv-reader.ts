@@ -16,12 +16,17 @@ interface Seen {
   readonly createdTime: unknown;
   readonly notes: Notes | undefined;
   readonly byteCount: number;
+  /** When it was read, by the monotonic clock. */
+  readonly readAt: number;
   /** Of the last answer that told the versions; it grows with them. */
   metadataByteCount: number | undefined;
 }
 
 // As many hosts as a resolver keeps; others' reads cost a little more.
 const maxSeen = 10_000;
+
+/** A look says nothing of the right to read: so often the secret is read whole, so that a right that is lost shows. */
+const wholeReadEveryMs = 600_000;
 
 /** Who may not look at the versions may be allowed to one day. */
 const lookAgainAfterMs = 3_600_000;
@@ -106,7 +111,8 @@ export class KvReader {
     const { document, revision, createdAt, createdTime, notes } = content;
     const metadataByteCount = this.#seen.get(location.text)?.metadataByteCount;
     const { byteCount } = answer;
-    this.#remember(location.text, { revision, createdTime, notes, byteCount, metadataByteCount });
+    const readAt = this.#clock.monotonic();
+    this.#remember(location.text, { revision, createdTime, notes, byteCount, readAt, metadataByteCount });
     // The revision of version 1 is the content itself.
     if (location.version === 1 && revision === knownRevision) return { unchanged: true, revision };
     return {
@@ -133,14 +139,15 @@ export class KvReader {
     const { metadataPath, text } = location;
     const seen = this.#seen.get(text);
     if (metadataPath === undefined || seen === undefined || seen.revision !== knownRevision) return 'changed';
-    if (this.#clock.monotonic() < this.#looksFrom) return 'changed';
+    const now = this.#clock.monotonic();
+    if (now < this.#looksFrom || now - seen.readAt >= wholeReadEveryMs) return 'changed';
     if ((seen.metadataByteCount ?? 0) >= seen.byteCount) return 'changed';
     const answer = await asking.ask(metadataPath);
     const { statusCode } = answer;
     if (statusCode === 401 || statusCode === 403) return 'denied';
+    if (statusCode === 429 || statusCode >= 500) throw refusalOf(answer, { ...asking, secret: location });
     // What is not there, or no answer of a vault, is told by the read.
-    if (statusCode === 404 || (statusCode === 200 && answer.body === undefined)) return 'changed';
-    if (statusCode !== 200) throw refusalOf(answer, { ...asking, secret: location });
+    if (statusCode !== 200 || answer.body === undefined) return 'changed';
     seen.metadataByteCount = answer.byteCount;
     return isStill(seen, answer, this.#settings.version, asking.token) ? 'unchanged' : 'changed';
   }

@@ -7,7 +7,7 @@ import { limitedUses } from '../auth/login-answer.js';
 import { AlarmClock } from './alarm-clock.js';
 import { type Lease, leaseOf, remainingMs } from './lease.js';
 import { LeaseWatch } from './lease-watch.js';
-import { renewSelf, warn } from './renew.js';
+import { renewSelf, type Warn } from './renew.js';
 
 /** What a token that was given works with. */
 export interface FixedTokenOptions {
@@ -17,6 +17,7 @@ export interface FixedTokenOptions {
   readonly write: Write;
   /** Asks the vault about the token. @throws PinError */
   readonly lookUp: (credential: Credential) => Promise<VaultAnswer>;
+  readonly warn: Warn;
 }
 
 /** A start is not made longer by it, and a process that is soon over does without. */
@@ -27,7 +28,7 @@ const askAfterMs = 5_000;
  * where it can be; that it will end, or is used up by reading, is a process warning.
  */
 export function fixedCredentials(options: FixedTokenOptions): Credentials {
-  const { token, clock, write, lookUp } = options;
+  const { token, clock, write, lookUp, warn } = options;
   const credential = tokenCredential(token);
   const asking = new AlarmClock(clock);
   let isAsked = false;
@@ -37,15 +38,20 @@ export function fixedCredentials(options: FixedTokenOptions): Credentials {
     random: options.random ?? Math.random,
     renew: (lease) => renewSelf(lease, write),
     onRenewed: () => undefined,
-    onEnding: (lease) => warnOfEnd(lease, clock),
+    onEnding: (lease) => warn('ERR_PROVIDER_DENIED', endOf(lease, clock)),
     onFailure: ({ code, message }) =>
       warn(code, `the token could not be renewed, and is used as long as it lasts: ${message}`),
   });
 
   const follow = async (): Promise<void> => {
-    // A token that may not look at itself is one of which no more can be known.
     const answer = await lookUp(credential).catch(() => undefined);
-    if (answer?.statusCode !== 200 || isClosed) return;
+    if (isClosed) return;
+    if (answer?.statusCode !== 200 || answer.body === undefined) {
+      // A token that may not look at itself is one of which no more can be known. Any other answer is none: after a later
+      // read it is asked again.
+      isAsked = answer?.statusCode === 403 && answer.body !== undefined;
+      return;
+    }
     const data = member(answer.body, 'data');
     const uses = member(data, 'num_uses');
     if (typeof uses === 'number' && uses > 0) {
@@ -74,10 +80,7 @@ export function fixedCredentials(options: FixedTokenOptions): Credentials {
   };
 }
 
-function warnOfEnd(lease: Lease, clock: Clock): void {
+function endOf(lease: Lease, clock: Clock): string {
   const at = new Date(clock.now() + Math.max(0, remainingMs(lease, clock))).toISOString();
-  warn(
-    'ERR_PROVIDER_DENIED',
-    `the token ends at ${at} and cannot be renewed any further: reads fail from then on; give another one, or a log-in (vault.auth)`,
-  );
+  return `the token ends at ${at} and cannot be renewed any further: reads fail from then on; give another one, or a log-in (vault.auth)`;
 }

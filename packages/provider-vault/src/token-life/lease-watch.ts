@@ -80,9 +80,12 @@ export class LeaseWatch {
       if (watching !== this.#watching) return;
       const failure = error as PinError;
       this.#failures += 1;
+      if (failure.code === 'ERR_PROVIDER_DENIED') {
+        onEnding(lease);
+        return;
+      }
       if (this.#failures === 1) onFailure(failure, lease);
-      if (failure.code === 'ERR_PROVIDER_DENIED') onEnding(lease);
-      else this.#tryAgain(lease);
+      this.#tryAgain(lease);
       return;
     }
     if (watching !== this.#watching) return;

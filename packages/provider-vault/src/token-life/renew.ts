@@ -9,7 +9,10 @@ export async function renewSelf({ token }: Lease, write: Write): Promise<Granted
   return grantedToken(answer, "the renewal of the vault's token", [token]);
 }
 
-/** One process warning: a change for the worse is seen, although no read fails yet. */
-export function warn(code: string, message: string): void {
+/** Says that something has changed for the worse, although no read fails yet. */
+export type Warn = (code: string, message: string) => void;
+
+/** One process warning. */
+export function emitWarning(code: string, message: string): void {
   process.emitWarning(`vault: ${message}`, { type: 'PinvaultWarning', code });
 }

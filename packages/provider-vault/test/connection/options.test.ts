@@ -107,6 +107,7 @@ describe('the connection, from the environment', () => {
     ['VAULT_HTTP_PROXY', 'http://u:%zz-s3cret@proxy.example.com'],
     ['VAULT_WRAP_TTL', '60s'],
     ['BAO_MFA', 's3cret:123456'],
+    ['VAULT_HEADERS', '{"authorization":"s3cret"}'],
   ] as const) {
     it(`is refused by name: ${variable}=${value}`, async () => {
       const error = await expectMisconfigured(() => fromEnvironment({ [variable]: value }), variable);

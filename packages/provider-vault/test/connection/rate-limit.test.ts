@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { VirtualClock } from '@pinvault/testing';
+import { failureOf } from '../support/errors.js';
 import { parseRate, RateLimit } from '#src/connection/rate-limit.js';
 
 describe('a rate limit', () => {
@@ -28,8 +29,25 @@ describe('a rate limit', () => {
     await limit.turn(new AbortController().signal);
     const controller = new AbortController();
     const turn = limit.turn(controller.signal);
-    controller.abort();
-    await turn;
-    expect(controller.signal.aborted).to.equal(true);
+    const reason = new Error('given up');
+    controller.abort(reason);
+    expect(await failureOf(() => turn)).to.equal(reason);
+  });
+
+  it('counts nobody who has given up: more who ask than are let through starve nobody for good', async () => {
+    const clock = new VirtualClock(0);
+    const limit = new RateLimit({ perSecond: 2, burst: 1 }, clock);
+    let passed = 0;
+    // Ten ask in each second, and wait for three at most.
+    for (let tenth = 0; tenth < 600; tenth += 1) {
+      const controller = new AbortController();
+      clock.after(3_000, () => controller.abort(new Error('late')));
+      limit.turn(controller.signal).then(
+        () => (passed += Number(!controller.signal.aborted)),
+        () => undefined,
+      );
+      await clock.advance(100);
+    }
+    expect(passed).to.be.within(118, 121);
   });
 });

@@ -3,6 +3,7 @@ import { createRootCa, type TestCertificate, type TestTlsServer } from '@pinvaul
 import type { SrvLookup } from '#src/connection/cluster.js';
 import { readVaultSettings } from '#src/options.js';
 import { VaultTransport } from '#src/transport.js';
+import { expectMisconfigured, providerError } from '../support/errors.js';
 import { startTlsVault } from '../support/tls-vault.js';
 
 // The look-up is a function of the test: no DNS server on loopback is asked by Node's resolver without being configured.
@@ -77,5 +78,40 @@ describe('a vault that SRV records name', () => {
     const nothing: SrvLookup = async () => [];
     for (const lookup of [failing, nothing])
       expect(await statusOf(vault.origin, lookup, named)).to.equal(200);
+  });
+
+  it('is no vault of this machine, whatever its name: plain http and an unchecked certificate are refused', async () => {
+    const lookedUp = { path: 'secret/tls-pins', token: 't', srvLookup: true };
+    for (const [address, env] of [
+      ['http://localhost', {}],
+      ['http://127.0.0.1', {}],
+      ['https://localhost', { VAULT_SKIP_VERIFY: 'true' }],
+    ] as const) {
+      const options = { ...lookedUp, address, env };
+      await expectMisconfigured(
+        () => readVaultSettings(options),
+        address.startsWith('https') ? 'VAULT_SKIP_VERIFY' : 'plain http',
+      );
+      readVaultSettings({ ...options, allowInsecureStore: true });
+      readVaultSettings({ ...options, srvLookup: false });
+      readVaultSettings({ ...options, address: `${address}:8200` });
+    }
+  });
+
+  it('is not waited for where DNS hangs and the caller gives up, or closes', async () => {
+    const settings = readVaultSettings({
+      path: 'secret/tls-pins',
+      token: 't',
+      env: {},
+      srvLookup: true,
+      address: 'https://vault.test',
+    });
+    const transport = new VaultTransport(settings, { lookup: async () => new Promise(() => undefined) });
+    const read = (signal: AbortSignal) => transport.get(new URL('/v1/x', settings.address), {}, signal);
+    const aborted = await providerError(() => read(AbortSignal.timeout(20)), 'ERR_PROVIDER_UNAVAILABLE');
+    expect(aborted.detail).to.equal('aborted');
+    const closing = providerError(() => read(new AbortController().signal), 'ERR_PROVIDER_UNAVAILABLE');
+    await transport.close();
+    expect((await closing).detail).to.equal('closed');
   });
 });

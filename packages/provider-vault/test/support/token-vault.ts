@@ -26,16 +26,18 @@ export interface TokenVault {
   readonly logIns: number;
   readonly renewals: number;
   readonly revoked: readonly string[];
-  /** Log-ins and renewals are answered with this status; `undefined`: as usual. */
-  failWith(status: number | undefined): void;
+  /** Log-ins and renewals are answered with this status, and a `Retry-After` in seconds; `undefined`: as usual. */
+  failWith(status: number | undefined, retryAfter?: number): void;
+  /** Paths that begin like this are denied to every token. */
+  deny(path: string): void;
   /** Everything is answered with 503. */
   goDown(isDown: boolean): void;
-  /** Log-ins hang until the returned function is called. */
+  /** Log-ins and revocations hang until the returned function is called. */
   hold(): () => void;
   revokeAll(): void;
   /** A token that was not logged in for. */
   issue(): string;
-  /** Resolves when no request is under way. */
+  /** Resolves when no request is under way. Rejects where a hot loop makes a thousand log-ins, or lets no time go by. */
   settled(): Promise<void>;
   close(): Promise<void>;
 }
@@ -48,8 +50,12 @@ export async function startTokenVault(clock: VirtualClock): Promise<TokenVault> 
   const counts = { logIns: 0, renewals: 0, issued: 0, underWay: 0 };
   const revoked: string[] = [];
   let status: number | undefined;
+  let retryAfter: number | undefined;
+  let denied: string | undefined;
   let isDown = false;
   let held: Promise<void> | undefined;
+  let settledAt = NaN;
+  let settledCount = 0;
 
   const issue = (): string => {
     counts.issued += 1;
@@ -71,7 +77,10 @@ export async function startTokenVault(clock: VirtualClock): Promise<TokenVault> 
 
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<unknown> => {
     const reply = (code: number, body: object): void => {
-      response.writeHead(code, { 'Content-Type': 'application/json' }).end(JSON.stringify(body));
+      const headers = { 'Content-Type': 'application/json' };
+      response
+        .writeHead(code, retryAfter === undefined ? headers : { ...headers, 'Retry-After': retryAfter })
+        .end(JSON.stringify(body));
     };
     if (isDown) return reply(503, { errors: ['Vault is sealed'] });
     const path = request.url ?? '';
@@ -84,6 +93,8 @@ export async function startTokenVault(clock: VirtualClock): Promise<TokenVault> 
     const found = kept.get(token);
     if (found === undefined || found.endsAt <= clock.now())
       return reply(403, { errors: ['permission denied'] });
+    if (denied !== undefined && path.startsWith(`/v1${denied}`))
+      return reply(403, { errors: ['permission denied'] });
     if (path === '/v1/auth/token/renew-self') {
       counts.renewals += 1;
       if (status !== undefined) return reply(status, { errors: ['refused'] });
@@ -95,6 +106,7 @@ export async function startTokenVault(clock: VirtualClock): Promise<TokenVault> 
       return reply(200, { data: { ttl: secondsLeft(token), renewable, type, num_uses: numUses } });
     }
     if (path === '/v1/auth/token/revoke-self') {
+      await held;
       revoked.push(token);
       kept.delete(token);
       return reply(204, {});
@@ -120,7 +132,11 @@ export async function startTokenVault(clock: VirtualClock): Promise<TokenVault> 
     get renewals() {
       return counts.renewals;
     },
-    failWith: (code) => void (status = code),
+    failWith(code, seconds) {
+      status = code;
+      retryAfter = seconds;
+    },
+    deny: (path) => void (denied = path),
     goDown: (down) => void (isDown = down),
     hold() {
       let release = (): void => undefined;
@@ -129,6 +145,10 @@ export async function startTokenVault(clock: VirtualClock): Promise<TokenVault> 
     },
     revokeAll: () => kept.clear(),
     async settled() {
+      // A test that would only run into its timeout would leave the loop behind, and the run would never end.
+      settledCount = clock.monotonic() === settledAt ? settledCount + 1 : 0;
+      settledAt = clock.monotonic();
+      if (settledCount > 1_000 || counts.logIns + counts.renewals > 1_000) throw new Error('a hot loop');
       // A request that was just made takes a few turns to arrive.
       for (let quiet = 0; quiet < 25; quiet += 1) {
         await new Promise((resolve) => void setImmediate(resolve));

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { VirtualClock, warningsDuring } from '@pinvault/testing';
 import type { Clock, PinProvider } from '@pinvault/core';
@@ -63,6 +66,104 @@ describe('the tokens of a log-in', () => {
       await clock.advance(second, settle);
     }
     expect(tokens.logIns).to.be.at.most(3);
+  });
+
+  it('are replaced at once where each was good until it was revoked', async () => {
+    await read();
+    for (let each = 0; each < 5; each += 1) {
+      tokens.revokeAll();
+      await read();
+      await clock.advance(second, settle);
+    }
+    expect(tokens.logIns).to.equal(6);
+  });
+
+  it('are not replaced again where a policy has taken the right away', async () => {
+    await read();
+    tokens.deny('/secret/data/tls-pins');
+    for (let each = 0; each < 50; each += 1) {
+      await providerError(read, 'ERR_PROVIDER_DENIED');
+      await clock.advance(second, settle);
+    }
+    expect(tokens.logIns).to.equal(2);
+  });
+
+  it('are no hot loop, however short they live', async () => {
+    Object.assign(tokens.rules, { ttl: 1, renewable: false });
+    await read();
+    await clock.advance(10 * second, settle);
+    expect(tokens.logIns).to.be.within(2, 11);
+  });
+
+  it('are not replaced for each secret that the policy denies', async () => {
+    // The others are read with the same token, and well.
+    provider = open({ path: 'secret/{host}' });
+    const readOf = (host: string) => provider.read({ host, signal: new AbortController().signal });
+    tokens.vault.write('good.example.com', { pins: 'none' });
+    tokens.deny('/secret/data/bad');
+    for (let each = 0; each < 50; each += 1) {
+      await readOf('good.example.com');
+      await providerError(() => readOf(`bad-${String(each)}.example.com`), 'ERR_PROVIDER_DENIED');
+    }
+    expect(tokens.logIns).to.equal(2);
+  });
+
+  it('are replaced as soon as the vault logs in again, where it did not for a moment', async () => {
+    await read();
+    tokens.revokeAll();
+    tokens.failWith(503);
+    await providerError(read, 'ERR_PROVIDER_UNAVAILABLE');
+    tokens.failWith(undefined);
+    await clock.advance(second, settle);
+    await read();
+    expect(tokens.logIns).to.equal(3);
+  });
+
+  it('are asked for at once where the file holds another secret after a failure', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'pinvault-secret-'));
+    try {
+      const secretIdFile = join(folder, 'secret-id');
+      provider = open({ auth: { method: 'approle', roleId: 'role', secretIdFile } });
+      await providerError(read, 'ERR_PROVIDER_MISCONFIGURED');
+      expect(tokens.logIns, 'there is nothing to show').to.equal(0);
+      await writeFile(secretIdFile, 'wrong');
+      tokens.failWith(403);
+      for (let each = 0; each < 9; each += 1) {
+        await providerError(read, 'ERR_PROVIDER_DENIED');
+        await clock.advance(60 * second, settle);
+      }
+      await providerError(read, 'ERR_PROVIDER_DENIED');
+      const { logIns } = tokens;
+      await providerError(read, 'ERR_PROVIDER_DENIED');
+      expect(tokens.logIns, 'the same one waits').to.equal(logIns);
+      tokens.failWith(undefined);
+      await writeFile(secretIdFile, 'right');
+      expect(await read()).to.have.property('document');
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('are asked for at once where a person asks', async () => {
+    tokens.failWith(403);
+    for (let each = 0; each < 12; each += 1) {
+      await clock.advance(300 * second, settle);
+      await providerError(read, 'ERR_PROVIDER_DENIED');
+    }
+    tokens.failWith(undefined);
+    await providerError(read, 'ERR_PROVIDER_DENIED');
+    provider.retry?.();
+    expect(await read()).to.have.property('document');
+  });
+
+  it('are asked for no sooner than the vault wants', async () => {
+    tokens.failWith(429, 120);
+    await providerError(read, 'ERR_PROVIDER_THROTTLED');
+    for (let each = 0; each < 11; each += 1) {
+      await clock.advance(10 * second, settle);
+      await providerError(read, 'ERR_PROVIDER_THROTTLED');
+    }
+    expect(tokens.logIns).to.equal(1);
   });
 
   it('are asked for less and less often where the log-in fails', async () => {
@@ -167,16 +268,65 @@ describe('the tokens of a log-in', () => {
     expect(tokens.revoked).to.have.length(1);
   });
 
+  it('are waited for by no end', async () => {
+    for (const revokeOnClose of [false, true]) {
+      provider = open({ auth: { method: 'approle', roleId: 'role', secretId: 'secret', revokeOnClose } });
+      const { logIns } = tokens;
+      const release = tokens.hold();
+      const reading = providerError(read, 'ERR_PROVIDER_UNAVAILABLE');
+      await settleSoon(logIns);
+      const closing = provider.close?.();
+      if (revokeOnClose) await clock.advance(2 * second);
+      await closing;
+      await reading;
+      release();
+    }
+  });
+
+  it('are asked for by no read after the end', async () => {
+    provider = open({ auth: { method: 'approle', roleId: 'role', secretId: 'secret', revokeOnClose: true } });
+    await read();
+    const release = tokens.hold();
+    const closing = provider.close?.();
+    const reading = providerError(read, 'ERR_PROVIDER_UNAVAILABLE');
+    for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => void setImmediate(resolve));
+    release();
+    await Promise.all([reading, closing]);
+    expect([tokens.logIns, tokens.revoked.length]).to.deep.equal([1, 1]);
+  });
+
+  it('are replaced without a word where they may not be renewed', async () => {
+    await read();
+    tokens.deny('/auth/token/renew-self');
+    const warnings = await warningsDuring(async () => {
+      for (let minute = 0; minute < 120; minute += 1) {
+        await clock.advance(60 * second, settle);
+        await read();
+      }
+    });
+    expect(warnings).to.deep.equal([]);
+    expect(tokens.logIns).to.be.within(6, 12);
+  });
+
+  it('fail to be renewed without a process warning where none are wanted', async () => {
+    provider = open({ warnings: false });
+    await read();
+    const warnings = await warningsDuring(async () => {
+      tokens.failWith(500);
+      await clock.advance(1_140 * second, settle);
+    });
+    expect(warnings).to.deep.equal([]);
+    expect(tokens.renewals).to.be.above(1);
+  });
+
   it('that are limited to some uses are refused at once', async () => {
     Object.assign(tokens.rules, { numUses: 5 });
     await providerError(read, 'ERR_PROVIDER_MISCONFIGURED');
   });
 
   /** Until what was asked has arrived; a log-in that is held never settles. */
-  async function settleSoon(): Promise<void> {
-    for (let turn = 0; turn < 50 && tokens.logIns === 0; turn += 1)
-      await new Promise((resolve) => void setImmediate(resolve));
-    while (tokens.logIns === 0) await new Promise((resolve) => void setImmediate(resolve));
+  async function settleSoon(before = 0): Promise<void> {
+    while (tokens.logIns === before) await new Promise((resolve) => void setImmediate(resolve));
   }
 });
 
@@ -231,6 +381,26 @@ describe('a token that was given', () => {
     await start();
     const [warning] = await live(1);
     expect(warning?.code).to.equal('ERR_PROVIDER_MISCONFIGURED');
+  });
+
+  it('is asked about again where the vault was away', async () => {
+    await start();
+    tokens.goDown(true);
+    expect(await live(1)).to.deep.equal([]);
+    tokens.goDown(false);
+    await provider.read({ signal: new AbortController().signal });
+    expect(await live(30)).to.deep.equal([]);
+    expect(tokens.renewals).to.be.within(1, 3);
+  });
+
+  it('is asked about once where it may not look at itself', async () => {
+    tokens.deny('/auth/token/lookup-self');
+    await start();
+    await live(1);
+    await provider.read({ signal: new AbortController().signal });
+    const { requests } = tokens.vault;
+    await live(5);
+    expect(tokens.vault.requests).to.equal(requests);
   });
 
   it('is not asked about after the end', async () => {

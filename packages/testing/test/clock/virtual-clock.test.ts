@@ -30,6 +30,22 @@ describe('the virtual clock', () => {
     expect([clock.now(), clock.monotonic() - before]).to.deep.equal([5_030, 30]);
   });
 
+  it('ends a loop of timers without a delay, and no crowd of them', async () => {
+    const clock = new VirtualClock(0);
+    let fired = 0;
+    for (let timer = 0; timer < 10_000; timer += 1) clock.after(5, () => (fired += 1));
+    const noWait = async (): Promise<void> => undefined;
+    await clock.advance(5, noWait);
+    expect(fired).to.equal(10_000);
+    const loop = (): void => void clock.after(0, loop);
+    loop();
+    const error = await clock.advance(1, noWait).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    expect(error).to.be.an.instanceof(Error);
+  });
+
   it('does not fire what was cancelled', async () => {
     const clock = new VirtualClock(0);
     let fired = 0;

@@ -107,7 +107,7 @@ export class HostJudgement {
       uncoveredHosts: 'reject',
       clock,
       seen: this.#seen,
-      assertUsable: () => this.#keeper.assertUsable(host),
+      assertUsable: (now) => this.#keeper.assertUsable(host, now),
       ageText: () => `confirmed ${durationText(this.#keeper.shelf.peek(host)?.freshness.ageMs() ?? 0)} ago`,
     });
   }

@@ -107,11 +107,11 @@ export class HostKeeper {
   }
 
   /** @throws PinError where the host's pins are not there, or may not be used any more */
-  assertUsable(host: string): void {
+  assertUsable(host: string, now?: number): void {
     this.assertOpen();
     const pins = this.shelf.peek(host);
     if (pins === undefined) throw this.whyNot(host);
-    if (!pins.isExpired()) return;
+    if (!pins.isExpired(now)) return;
     const because = pins.trouble === undefined ? '' : `; last error: ${pins.trouble.error.message}`;
     const age = durationText(pins.freshness.ageMs());
     throw new PinResolverError(

@@ -32,7 +32,7 @@ export class HostPins {
   }
 
   /** Past the hard limit, or its document's `$expires`. */
-  isExpired(): boolean {
-    return this.freshness.isExpired(this.snapshot.document.expiresAt);
+  isExpired(now?: number): boolean {
+    return this.freshness.isExpired(this.snapshot.document.expiresAt, now);
   }
 }

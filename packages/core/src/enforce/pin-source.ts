@@ -1,4 +1,8 @@
-import type { Evidence, NodeCertificate, PinEventListener, Target, Verdict } from '@pinvault/core';
+import type { PinEventListener } from '../resolver/events.js';
+import type { Lookup, Verdict } from '../resolver/judgement.js';
+import type { Target } from '../policy/host.js';
+import type { NodeCertificate } from '../verify/certificate.js';
+import type { Evidence } from '../verify/evidence.js';
 
 /**
  * What enforcement needs of a resolver. Taken by shape, so that a resolver from another copy of the package serves too.
@@ -10,6 +14,8 @@ export interface PinSource {
   judge(evidence: Evidence): Verdict;
   on(name: 'rotate', listener: PinEventListener<'rotate'>): unknown;
   off(name: 'rotate', listener: PinEventListener<'rotate'>): unknown;
+  /** What governs a target: plain `http:` is for those whose row says `none`. Without it, for nobody. */
+  lookup?(target: Target): Lookup;
   /**
    * What a request to this target has to wait for before it may use or open a connection: `undefined` where nothing.
    * A rejection ends the request with its reason, and nothing is dialled.
@@ -30,11 +36,11 @@ export interface PinSource {
 /** Whether a value can serve as the pins of an agent. */
 export function isPinSource(value: unknown): value is PinSource {
   if (typeof value !== 'object' || value === null) return false;
-  const { verify, judge, on, off, prepare, retain, recheck } = value as Partial<
+  const { verify, judge, on, off, lookup, prepare, retain, recheck } = value as Partial<
     Record<keyof PinSource, unknown>
   >;
   return (
     [verify, judge, on, off].every((method) => typeof method === 'function') &&
-    [prepare, retain, recheck].every((method) => method === undefined || typeof method === 'function')
+    [lookup, prepare, retain, recheck].every((method) => method === undefined || typeof method === 'function')
   );
 }
