@@ -187,15 +187,18 @@ export class TlsFront {
     const releases: (() => void)[] = [];
     const follow = (from: Socket, to: Socket): void => {
       let passed = 0;
-      let isCorked = false;
+      let isHeld = false;
       from.on('data', (chunk: Buffer) => {
         passed += chunk.length;
-        if (passed < this.#holdAfter || isCorked) return;
-        isCorked = true;
+        if (passed < this.#holdAfter || isHeld) return;
+        isHeld = true;
+        // the one alone would be filled up, the other resumed by it
         to.cork();
+        from.pause();
         releases.push(() => {
-          isCorked = false;
+          isHeld = false;
           to.uncork();
+          from.resume();
         });
       });
     };
