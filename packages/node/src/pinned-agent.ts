@@ -1,5 +1,5 @@
 import { Agent as HttpAgent, type ClientRequest } from 'node:http';
-import { Agent, type AgentOptions, type RequestOptions } from 'node:https';
+import { Agent, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import {
@@ -16,6 +16,7 @@ import { type HandshakeWatch, holdForHandshake, holdRequest } from './held-reque
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
 import { intercept } from './intercept.js';
 import { fullHandshake, Resumption } from './resumption.js';
+import { SecureContexts } from './secure-contexts.js';
 import { serverName, targetOf } from './target.js';
 
 type OnConnection = (error: Error | null, socket: Duplex) => void;
@@ -60,6 +61,7 @@ export class PinnedAgent extends Agent {
   readonly #pins: PinSource;
   readonly #resumption: Resumption;
   readonly #connections: Connections;
+  readonly #contexts = new SecureContexts();
   // The request that Node is about to give a connection, until it is known which.
   #admitted: Admission | undefined;
   // The idle connection that Node has chosen for it, where that is not fit any more.
@@ -74,7 +76,7 @@ export class PinnedAgent extends Agent {
     const { agentOptions, drainTimeoutMs, maxSessions } = safeAgentOptions(options);
     super(agentOptions);
     // Node has read it, and would copy it for each request.
-    delete (this.options as AgentOptions).maxCachedSessions;
+    delete this.options.maxCachedSessions;
     this.#pins = pins;
     this.#resumption = new Resumption(pins, maxSessions);
     this.#connections = new Connections({
@@ -127,7 +129,8 @@ export class PinnedAgent extends Agent {
   #giveToNode({ request, options, servername }: Admission): void {
     const { servername: before } = options;
     if (before === servername) nodeAgent.addRequest.call(this, request, options);
-    else if (!Object.isExtensible(options)) nodeAgent.addRequest.call(this, request, { ...options, servername });
+    else if (!Object.isExtensible(options))
+      nodeAgent.addRequest.call(this, request, { ...options, servername });
     else {
       // Node copies the options within the call. A copy of our own would cost more than all checks of a request.
       options.servername = servername;
@@ -193,6 +196,7 @@ export class PinnedAgent extends Agent {
       // Explicit, also against NODE_TLS_REJECT_UNAUTHORIZED=0.
       rejectUnauthorized: true,
       session: connection.offered?.session,
+      secureContext: this.#contexts.of(options as ConnectionOptions),
       // Untyped in https, where TLS options pass through all the same: no certificate, no check.
       pskCallback: undefined,
       checkServerIdentity(this: unknown, _host: string, certificate: NodeCertificate) {
@@ -252,7 +256,7 @@ export class PinnedAgent extends Agent {
   }
 
   #hasQueue(): boolean {
-    for (const _name in this.requests) return true;
+    for (const name in this.requests) if (this.requests[name] !== undefined) return true;
     return false;
   }
 }
