@@ -61,6 +61,7 @@ describe('a stand-in for a vault that answers like none', function () {
         warnings: false,
         refreshIntervalMs: 3_600_000,
         startupTimeoutMs: 1_500,
+        failedStartDelayMs: 0,
         readTimeoutMs: 600,
         onEvent: (event) => events.push(event),
         ...options,

@@ -72,6 +72,7 @@ describeWithOpenBao('bad input from a real vault', function () {
         warnings: false,
         refreshIntervalMs: 3_600_000,
         startupTimeoutMs: 2_000,
+        failedStartDelayMs: 0,
         onEvent: (event) => events.push(event),
         ...options,
       },
