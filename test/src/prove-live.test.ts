@@ -57,6 +57,32 @@ describe('proveLive and the clients of HTTP', () => {
     }
   });
 
+  for (const options of [{ connections: 1 }, { connections: 1, allowH2: true }]) {
+    it(`has no request of others refused, nor their connection dropped (${JSON.stringify(options)})`, async () => {
+      const dispatcher = new PinnedDispatcher(pins, { connect: tls, ...options });
+      const fetch = createPinnedFetch(pins, { dispatcher });
+      const proving = new AbortController();
+      const failures: unknown[] = [];
+      const traffic = Array.from({ length: 3 }, async () => {
+        while (!proving.signal.aborted)
+          await fetch(url)
+            .then(async (answer) => answer.text())
+            .catch((error: unknown) => failures.push(error));
+      });
+      try {
+        for (const client of [dispatcher, fetch, dispatcher, fetch])
+          expect(await proveLive(pins, client, url)).to.include({ restored: true });
+      } finally {
+        proving.abort();
+        await Promise.all(traffic);
+        await dispatcher.close();
+      }
+      expect(failures).to.deep.equal([]);
+      // One of the traffic's own, and four at most for each proof.
+      expect(server.connections).to.be.at.most(1 + 4 * 4);
+    });
+  }
+
   it('shows that got over a PinnedAgent refuses', async () => {
     const agent = new PinnedAgent(pins, tls);
     const client = (address: string, { signal }: { signal: AbortSignal }): Promise<unknown> =>

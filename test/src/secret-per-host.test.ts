@@ -149,12 +149,12 @@ describeWithOpenBao('one secret per host in a real vault', function () {
       5_000,
     );
     expect(rotation()).to.deep.include({ host: first, changed: [first] });
-    const connections = server.connections;
     await new Promise((resolve) => setTimeout(resolve, 500));
     const records = (await Promise.all(load.map((each) => each.stop()))).flatMap((each) => each.records);
     expect(records.filter(({ error }) => error !== undefined)).to.deep.equal([]);
     expect(records.length).to.be.above(100);
-    expect(server.connections).to.equal(connections);
+    // No connection had to go: a busy machine opens a few more, a rotation that drops them opens one for each.
+    expect(server.connections).to.be.below(records.length / 4);
   });
 
   it('serves warm hosts while the vault is down, refuses cold ones in time, and recovers', async () => {

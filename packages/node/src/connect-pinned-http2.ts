@@ -1,5 +1,5 @@
 import type { ClientHttp2Session, SecureClientSessionOptions } from 'node:http2';
-import { type GuardOptions, PinMismatchError } from '@pinvault/core';
+import { type GuardOptions, invalidOption, PinMismatchError } from '@pinvault/core';
 import { connectPinnedTls } from './connect-pinned-tls.js';
 import type { SocketPins } from './socket-pins.js';
 
@@ -33,9 +33,11 @@ export async function connectPinnedHttp2(
   const host = url.hostname.replace(/^\[|\]$/g, '');
   if (url.protocol !== 'https:')
     throw new PinMismatchError('ERR_PIN_INSECURE_SCHEME', `${host}: only https can be pinned`, { host });
+  const { createConnection, onDrain, ...rest } = options;
+  if (createConnection !== undefined)
+    throw invalidOption('createConnection', 'would dial in place of the pinned connection: pass "socket"');
   // On first use, since it is slow to load; before the dial, so that nothing comes between the verdict and the session.
   const { connect } = await import('node:http2');
-  const { createConnection: _ours, onDrain, ...rest } = options;
   const opened: { session?: ClientHttp2Session } = {};
   const policy =
     options.policy === 'close' || options.policy === 'keep'

@@ -81,6 +81,8 @@ async function secured(socket: TLSSocket, signal: AbortSignal | undefined): Prom
   return new Promise((resolve, reject) => {
     let failure: Error | undefined;
     const onSecure = (): void => {
+      // By its guard, which is asked first; 'close' tells.
+      if (socket.destroyed) return;
       stop();
       resolve(socket);
     };

@@ -53,7 +53,20 @@ export function createPinnedGrpcClient<Client extends GrpcClient, Credentials, C
   const begin = (): GrpcGeneration<Client, Call> => beginGeneration(pins, grpc, options);
   let generation = begin();
   let isClosed = false;
+  const proofs = new WeakMap<AbortSignal, GrpcGeneration<Client, Call>>();
+  /** What a proof asks for goes over clients of its own: a wrong pin is nothing to those of others. */
+  const ofProof = (proof: AbortSignal): Client => {
+    const before = proofs.get(proof);
+    if (before?.isFit === true && !before.hasRefused) return before.client as Client;
+    before?.retire();
+    const next = begin();
+    proofs.set(proof, next);
+    proof.addEventListener('abort', () => next.retire(), { once: true });
+    return next.client as Client;
+  };
   const current = (): Client => {
+    const { proof } = pins;
+    if (!isClosed && proof !== undefined) return ofProof(proof);
     if (!isClosed && !generation.isFit) {
       const next = begin();
       generation.retire();

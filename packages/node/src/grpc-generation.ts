@@ -26,6 +26,7 @@ export class GrpcGeneration<Client extends GrpcClient, Call extends GrpcCall> {
   // After a refusal: grpc-js would wait for its back-off, up to two minutes, though the pins have changed.
   #isWaitingForPins = false;
   #hasOtherPins = false;
+  #hasRefused = false;
 
   constructor(pins: SocketPins, target: Target, guardOptions: GuardOptions) {
     this.#pins = pins;
@@ -52,6 +53,7 @@ export class GrpcGeneration<Client extends GrpcClient, Call extends GrpcCall> {
       if (!this.#isRetired && !this.#shown.has(evidence)) this.#shown.set(evidence, this.#guard(certificate));
       return undefined;
     } catch (error) {
+      this.#hasRefused = true;
       this.#awaitPins();
       return errorOf(error, host);
     }
@@ -67,6 +69,11 @@ export class GrpcGeneration<Client extends GrpcClient, Call extends GrpcCall> {
     } catch {
       return false;
     }
+  }
+
+  /** Whether a handshake was refused: grpc-js puts off the next one. */
+  get hasRefused(): boolean {
+    return this.#hasRefused;
   }
 
   /** No call begins here any more; those under way finish, within the grace. */

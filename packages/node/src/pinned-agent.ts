@@ -1,5 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Agent as HttpAgent, type ClientRequest } from 'node:http';
-import { Agent, type AgentOptions, type RequestOptions } from 'node:https';
+import { Agent, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import {
@@ -15,15 +16,21 @@ import { Connections, drop } from './connections.js';
 import { type HandshakeWatch, holdForHandshake, holdRequest } from './held-request.js';
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
 import { intercept } from './intercept.js';
+import { ProofPools } from './proof-pools.js';
 import { fullHandshake, Resumption } from './resumption.js';
+import { SecureContexts } from './secure-contexts.js';
 import { serverName, targetOf } from './target.js';
 
 type OnConnection = (error: Error | null, socket: Duplex) => void;
 
-/** The part of http.Agent that Node calls for each request; overridden by agents for ten years, but not documented. */
+/** The parts of http.Agent that Node calls for requests; overridden by agents for ten years, but not documented. */
 interface RequestTaker {
   addRequest(request: ClientRequest, options: RequestOptions): void;
+  createSocket(request: ClientRequest, options: RequestOptions, onSocket: OnSocket): void;
 }
+
+/** How Node learns of a connection. */
+export type OnSocket = (error: Error | null, socket?: Duplex) => void;
 
 const nodeAgent = Agent.prototype as unknown as RequestTaker;
 
@@ -60,6 +67,10 @@ export class PinnedAgent extends Agent {
   readonly #pins: PinSource;
   readonly #resumption: Resumption;
   readonly #connections: Connections;
+  readonly #contexts = new SecureContexts();
+  readonly #proofPools: ProofPools;
+  // The asynchronous contexts of requests in the queue: Node dials for them in that of whoever has made room.
+  readonly #queued = new WeakMap<ClientRequest, ReturnType<typeof AsyncLocalStorage.snapshot>>();
   // The request that Node is about to give a connection, until it is known which.
   #admitted: Admission | undefined;
   // The idle connection that Node has chosen for it, where that is not fit any more.
@@ -74,15 +85,16 @@ export class PinnedAgent extends Agent {
     const { agentOptions, drainTimeoutMs, maxSessions } = safeAgentOptions(options);
     super(agentOptions);
     // Node has read it, and would copy it for each request.
-    delete (this.options as AgentOptions).maxCachedSessions;
+    delete this.options.maxCachedSessions;
     this.#pins = pins;
     this.#resumption = new Resumption(pins, maxSessions);
     this.#connections = new Connections({
       pins,
       resumption: this.#resumption,
       drainTimeoutMs,
-      idle: () => Object.values(this.freeSockets).flatMap((sockets) => sockets ?? []),
+      idle: () => this.#idle(),
     });
+    this.#proofPools = new ProofPools(pins, drop);
     // Before the agent's own listener, which would hand the socket to the next request. It finds it destroyed instead.
     this.prependListener('free', (socket: Duplex) => this.#onFree(socket));
   }
@@ -96,7 +108,11 @@ export class PinnedAgent extends Agent {
     refuseUnsafe(options);
     // Else Node takes the name from the Host header: the pins of the host that is dialled are what counts.
     const servername = typeof options.servername === 'string' ? options.servername : serverName(options.host);
-    const admission: Admission = { request, options, servername };
+    const admission: Admission = {
+      request,
+      options: this.#proofPools.optionsFor(options, this),
+      servername,
+    };
     // One that was aborted before it began is Node's to end: no store is read for it.
     const waiting = request.destroyed ? undefined : this.#prepare(admission);
     if (waiting === undefined) this.#admit(admission);
@@ -113,7 +129,10 @@ export class PinnedAgent extends Agent {
     try {
       this.#giveToNode(admission);
       // In the queue: `reuseSocket` and `createConnection` have not been asked.
-      if (this.#admitted !== undefined) this.#holdForHandshake(admission);
+      if (this.#admitted !== undefined) {
+        this.#holdForHandshake(admission);
+        this.#queued.set(admission.request, AsyncLocalStorage.snapshot());
+      }
     } finally {
       this.#admitted = undefined;
     }
@@ -127,7 +146,8 @@ export class PinnedAgent extends Agent {
   #giveToNode({ request, options, servername }: Admission): void {
     const { servername: before } = options;
     if (before === servername) nodeAgent.addRequest.call(this, request, options);
-    else if (!Object.isExtensible(options)) nodeAgent.addRequest.call(this, request, { ...options, servername });
+    else if (!Object.isExtensible(options))
+      nodeAgent.addRequest.call(this, request, { ...options, servername });
     else {
       // Node copies the options within the call. A copy of our own would cost more than all checks of a request.
       options.servername = servername;
@@ -180,6 +200,21 @@ export class PinnedAgent extends Agent {
     }
   }
 
+  /**
+   * Node's entry for each connection.
+   * @internal
+   */
+  createSocket(request: ClientRequest, options: RequestOptions, onSocket: OnSocket): void {
+    const inContext = this.#queued.get(request);
+    const make = (): void => nodeAgent.createSocket.call(this, request, options, onSocket);
+    if (inContext === undefined) {
+      make();
+      return;
+    }
+    this.#queued.delete(request);
+    inContext(make);
+  }
+
   /** Opens a connection that is judged in its handshake. */
   override createConnection(options: RequestOptions, onConnection?: OnConnection): Duplex | null | undefined {
     if (this.#admitted !== undefined) this.#holdForHandshake(this.#admitted);
@@ -193,6 +228,7 @@ export class PinnedAgent extends Agent {
       // Explicit, also against NODE_TLS_REJECT_UNAUTHORIZED=0.
       rejectUnauthorized: true,
       session: connection.offered?.session,
+      secureContext: this.#contexts.of(options as ConnectionOptions),
       // Untyped in https, where TLS options pass through all the same: no certificate, no check.
       pskCallback: undefined,
       checkServerIdentity(this: unknown, _host: string, certificate: NodeCertificate) {
@@ -209,6 +245,7 @@ export class PinnedAgent extends Agent {
     const socket = super.createConnection(pinned, (error, connected) => {
       // A tunnel through a proxy is handed over here, after its handshake, and not returned.
       this.#connections.track(connection, connected);
+      this.#proofPools.track(connected, options);
       const hasFailed = error !== null && error !== undefined;
       // Now: the next request may be dialled before the tunnel is closed.
       if (hasFailed) this.#resumption.ended(connection, true);
@@ -224,6 +261,7 @@ export class PinnedAgent extends Agent {
       });
     }
     this.#connections.track(connection, socket);
+    this.#proofPools.track(socket, options);
     return socket;
   }
 
@@ -247,12 +285,16 @@ export class PinnedAgent extends Agent {
     const connection = this.#connections.of(socket);
     if (connection === undefined) return;
     // Into the pool: judged when it is taken from there. To a request that waits: judged now.
-    const isDraining = connection.drainTimer !== undefined;
-    if (isDraining || (this.#hasQueue() && whyStale(this.#pins, connection) !== undefined)) socket.destroy();
+    const isOver = connection.drainTimer !== undefined || this.#proofPools.isOver(socket);
+    if (isOver || (this.#hasQueue() && whyStale(this.#pins, connection) !== undefined)) socket.destroy();
+  }
+
+  #idle(): Duplex[] {
+    return Object.values(this.freeSockets).flatMap((sockets) => sockets ?? []);
   }
 
   #hasQueue(): boolean {
-    for (const _name in this.requests) return true;
+    for (const name in this.requests) if (this.requests[name] !== undefined) return true;
     return false;
   }
 }
@@ -261,7 +303,9 @@ function withFullHandshake(options: RequestOptions): RequestOptions {
   return { ...options, [fullHandshake]: true } as RequestOptions;
 }
 
-// The agent relies on what http.Agent does with 'free' sockets; a Node without these would leave it blind.
-if (typeof (HttpAgent.prototype as Partial<RequestTaker>).addRequest !== 'function') {
+// The agent relies on what http.Agent does with 'free' sockets; a Node without these would leave it blind, and tunnels
+// would not be dug.
+const { addRequest, createSocket } = HttpAgent.prototype as Partial<RequestTaker>;
+if (typeof addRequest !== 'function' || typeof createSocket !== 'function') {
   throw new Error('@pinvault/node does not know the http.Agent of this version of Node');
 }

@@ -3,16 +3,9 @@ import type { RequestOptions } from 'node:https';
 import { Duplex } from 'node:stream';
 import type { PinSource } from '@pinvault/core';
 import { intercept } from './intercept.js';
-import { PinnedAgent } from './pinned-agent.js';
+import { type OnSocket, PinnedAgent } from './pinned-agent.js';
 import { type PinnedProxyAgentOptions, type ProxySettings, readProxyOptions } from './proxy-options.js';
 import { digTunnel } from './tunnel.js';
-
-type OnSocket = (error: Error | null, socket?: Duplex) => void;
-
-/** The part of http.Agent that opens a connection for a request: with `addRequest`, the one that agents override. */
-interface SocketMaker {
-  createSocket(request: ClientRequest, options: RequestOptions, onSocket: OnSocket): void;
-}
 
 /** What Node keeps of its sockets; `sockets` is public and read-only by its types. */
 interface SocketCounts {
@@ -54,17 +47,12 @@ export class PinnedProxyAgent extends PinnedAgent {
    * Node's entry for each connection.
    * @internal
    */
-  createSocket(request: ClientRequest, options: RequestOptions, onSocket: OnSocket): void {
+  override createSocket(request: ClientRequest, options: RequestOptions, onSocket: OnSocket): void {
     const dialled = { ...options, ...(this.options as RequestOptions) };
     const host = dialled.host ?? 'localhost';
     const port = Number(dialled.port ?? 443);
     const goOn = (tunnel?: TunnelledOptions[typeof tunnelled]): void =>
-      (PinnedAgent.prototype as unknown as SocketMaker).createSocket.call(
-        this,
-        request,
-        { ...options, [tunnelled]: tunnel } as RequestOptions,
-        onSocket,
-      );
+      super.createSocket(request, { ...options, [tunnelled]: tunnel } as RequestOptions, onSocket);
     let proxy: URL | undefined;
     try {
       proxy = this.#settings.proxyOf({ host, port });
@@ -167,9 +155,4 @@ class BrokenTunnel extends Duplex {
   unref(): this {
     return this;
   }
-}
-
-// Without it tunnels would not be dug at all, and targets be dialled directly.
-if (typeof (PinnedAgent.prototype as unknown as Partial<SocketMaker>).createSocket !== 'function') {
-  throw new Error('@pinvault/node does not know the http.Agent of this version of Node');
 }

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { Agent, request, type RequestOptions } from 'node:https';
+import { Agent, request } from 'node:https';
 import { invalidOption, PinMismatchError, type Target, type WrongPinTrial } from '@pinvault/core';
 
 /** What a proof needs of a resolver, by shape. */
 export interface ProvablePins {
   underWrongPin<Result>(target: Target, run: () => Promise<Result>): Promise<WrongPinTrial<Result>>;
+  prove<Result>(run: () => Promise<Result>): Promise<Result>;
 }
 
 /** Any client, as a function that makes one whole request and reads the answer to its end; pinned `fetch` fits as it is. */
@@ -57,8 +58,9 @@ const ports: Readonly<Record<string, number>> = {
  * health endpoints; costs four requests.
  *
  * Only what the proof itself starts meets the wrong pin; other requests, rotations and guarded sockets go on meanwhile,
- * and nothing has to be put back. A `PinnedAgent` is proven in a pool of its own; a function has to make each request
- * out of the call itself (a queue that dials later, for somebody else, cannot be told apart).
+ * and nothing has to be put back. `PinnedAgent`, `PinnedDispatcher` and a pinned client of gRPC give a proof connections
+ * of its own, also where a function uses them, which end with it. A function that uses a pool of another library has to
+ * make one for the request: what such a pool dials in the proof, be it for others, meets the wrong pin.
  *
  * @param client - a `PinnedAgent`, a `PinnedDispatcher`, pinned `fetch`, or any function that makes one request
  * @param url - of something cheap to ask for, which answers under the pins in force
@@ -71,7 +73,8 @@ export async function proveLive(
   url: string | URL,
   options: ProveLiveOptions = {},
 ): Promise<LiveProof> {
-  if (typeof (pins as Partial<ProvablePins> | null)?.underWrongPin !== 'function')
+  const { underWrongPin, prove } = (pins as Partial<ProvablePins> | null) ?? {};
+  if (typeof underWrongPin !== 'function' || typeof prove !== 'function')
     throw invalidOption('pins', 'is no resolver: pass what createPinResolver() resolved with');
   const { timeoutMs = 10_000 } = options;
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0) || timeoutMs > 2 ** 31 - 1)
@@ -79,12 +82,18 @@ export async function proveLive(
   const parsed = new URL(url);
   const target = options.target ?? targetOfUrl(parsed);
   const send = requesterOf(client);
-  const ask = (isLast: boolean): Promise<unknown> => send(parsed, AbortSignal.timeout(timeoutMs), isLast);
+  const ask = async (): Promise<void> => {
+    await send(parsed, AbortSignal.timeout(timeoutMs));
+    // A turn later the connection is back in its pool: a request that waits for it there is asked for by nobody.
+    await new Promise((resolve) => setImmediate(resolve));
+  };
   const startedAt = performance.now();
-  assertRefused('a first connection', target, await pins.underWrongPin(target, () => ask(false)));
-  await ask(false);
-  assertRefused('a connection at hand', target, await pins.underWrongPin(target, () => ask(false)));
-  await ask(true);
+  await pins.prove(async () => {
+    assertRefused('a first connection', target, await pins.underWrongPin(target, ask));
+    await ask();
+    assertRefused('a connection at hand', target, await pins.underWrongPin(target, ask));
+    await ask();
+  });
   return {
     url: parsed.origin === 'null' ? `${parsed.protocol}//${parsed.host}` : parsed.origin,
     refusedFirst: true,
@@ -115,7 +124,7 @@ function targetOfUrl({ hostname, port, protocol }: URL): Target {
   return { host: hostname.replace(/^\[|\]$/g, ''), ...(number === undefined ? {} : { port: number }) };
 }
 
-type Requester = (url: URL, signal: AbortSignal, isLast: boolean) => Promise<unknown>;
+type Requester = (url: URL, signal: AbortSignal) => Promise<unknown>;
 
 function requesterOf(client: Agent | ProvableDispatcher | ProvableRequest): Requester {
   if (typeof client === 'function') return async (url, signal) => finish(await client(url.href, { signal }));
@@ -134,21 +143,11 @@ async function finish(answer: unknown): Promise<void> {
   if (answer instanceof Response) await answer.arrayBuffer();
 }
 
-let proofCount = 0;
-
 function agentRequester(agent: Agent): Requester {
-  proofCount += 1;
-  // Neutral for a client, and part of the name under which connections are pooled: nobody else's are touched, and the
-  // proof waits behind no queue.
-  const sessionIdContext = `pinvault-proof-${proofCount % 1_000_000}`;
-  return async (url, signal, isLast) => {
-    const options: RequestOptions = { agent, signal, sessionIdContext };
-    if (isLast) options.headers = { connection: 'close' };
-    const sent = request(url, options).end();
+  return async (url, signal) => {
+    const sent = request(url, { agent, signal }).end();
     const [response] = (await once(sent, 'response')) as [IncomingMessage];
     response.resume();
     await once(response, 'end');
-    // A turn later the connection is back in the pool.
-    await new Promise((resolve) => setImmediate(resolve));
   };
 }

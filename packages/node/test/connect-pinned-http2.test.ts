@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
+import { PassThrough } from 'node:stream';
 import tls from 'node:tls';
 import { expect } from 'chai';
 import { findPinError, pinErrorCode } from '@pinvault/core';
@@ -163,6 +164,7 @@ describe('connectPinnedHttp2', () => {
       { checkServerIdentity: () => undefined },
       { session: Buffer.from('ticket') },
       { policy: 'sometimes' },
+      { createConnection: () => new PassThrough() },
     ])
       expect(await failure(options)).to.have.property('code', 'ERR_INVALID_OPTION');
     expect(server.applicationBytes).to.equal(0);

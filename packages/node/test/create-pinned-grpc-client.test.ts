@@ -3,7 +3,7 @@ import * as grpc from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { pinErrorCode } from '@pinvault/core';
 import { chainPem, type TestCertificate } from '@pinvault/testing';
-import { createPinnedGrpcClient, type PinnedGrpcClientOptions } from '#src/index.js';
+import { createPinnedGrpcClient, type PinnedGrpcClientOptions, proveLive } from '#src/index.js';
 import { Http2Server } from './support/http2-server.js';
 import { host, PinnedService } from './support/pinned-service.js';
 
@@ -246,5 +246,30 @@ describe('createPinnedGrpcClient', () => {
     expect(() => createPinnedGrpcClient({} as never, grpc, {} as never))
       .to.throw(TypeError)
       .with.property('code', 'ERR_INVALID_OPTION');
+  });
+
+  it('is proven by its own calls, while those of others go on over their connection', async () => {
+    const client = clientFor(server.port);
+    expect(await say(client)).to.equal('hello');
+    const proving = new AbortController();
+    const answers = new Set<string>();
+    const traffic = (async (): Promise<void> => {
+      while (!proving.signal.aborted) answers.add(await say(client));
+    })();
+    const ask = async (): Promise<void> => {
+      const answer = await say(client);
+      if (answer !== 'hello') throw new Error(answer);
+    };
+    try {
+      const proof = await proveLive(pinned.pins, ask, `https://${host}:${server.port}`);
+      expect(proof).to.include({ refusedFirst: true, refusedReused: true, restored: true });
+    } finally {
+      proving.abort();
+      await traffic;
+    }
+    expect([...answers]).to.deep.equal(['hello']);
+    const peers = server.peers.size;
+    expect(await say(client)).to.equal('hello');
+    expect(server.peers.size).to.equal(peers);
   });
 });

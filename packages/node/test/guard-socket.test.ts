@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
 import tls, { type TLSSocket } from 'node:tls';
 import { expect } from 'chai';
 import { type GuardOptions, pinErrorCode, type PinProvider, PinResolver } from '@pinvault/core';
@@ -70,6 +71,34 @@ describe('guardSocket on real sockets', () => {
       expect(service.server.applicationBytes).to.equal(bytes);
     });
   }
+
+  for (const moment of ['before', 'after'] as const) {
+    it(`refuses a socket whose certificate nobody verifies, taken ${moment} its handshake`, async () => {
+      service = await PinnedService.start();
+      const raw = connectTcp(service.server.port, '127.0.0.1');
+      const socket = new tls.TLSSocket(raw, { isServer: false } as tls.TLSSocketOptions);
+      open.push(socket);
+      // Such a socket begins its handshake when it is written to.
+      socket.write(hello);
+      if (moment === 'after') await once(socket, 'secure');
+      const end = endOf(socket);
+      guard(socket, { policy: 'keep' });
+      expect(await end).to.equal('ERR_PIN_CHAIN_UNVERIFIED');
+      await new Promise((resolve) => setImmediate(resolve));
+      if (moment === 'before') expect(service.server.applicationBytes).to.equal(0);
+    });
+  }
+
+  it('counts a handshake once, whether a check was passed or not', async () => {
+    service = await PinnedService.start();
+    for (const options of [service.pins.tlsOptions({ host, port: service.server.port }), {}]) {
+      const before = service.pins.status().counters.matches;
+      const socket = dial(options);
+      guard(socket);
+      await once(socket, 'secureConnect');
+      expect(service.pins.status().counters.matches).to.equal(before + 1);
+    }
+  });
 
   it('judges before an owner that writes as soon as the handshake is over', async () => {
     service = await PinnedService.start();

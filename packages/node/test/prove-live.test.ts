@@ -3,7 +3,7 @@ import tls from 'node:tls';
 import { expect } from 'chai';
 import { pinErrorCode, PinMismatchError } from '@pinvault/core';
 import { loopbackLookup } from '@pinvault/testing';
-import { proveLive, type ProvableRequest } from '#src/index.js';
+import { PinnedAgent, proveLive, type ProvableRequest } from '#src/index.js';
 import { codeOf, host, PinnedService, request } from './support/pinned-service.js';
 
 describe('proveLive', () => {
@@ -157,6 +157,66 @@ describe('proveLive', () => {
     // Four of the traffic's own, and two new ones for each proof: none was dropped on its account.
     expect(service.server.connections).to.be.at.most(4 + 5 * 4);
     expect(service.idle).to.equal(4);
+  });
+
+  for (const limit of ['maxTotalSockets', 'maxSockets'] as const) {
+    it(`has nobody refused who waits in the queue of the agent (${limit}: 1)`, async () => {
+      const agent = new PinnedAgent(service.pins, {
+        ca: service.root.pem,
+        lookup: loopbackLookup,
+        [limit]: 1,
+      });
+      // One that takes its time to give up, as with retries: what the agent dials meanwhile is for others.
+      const slow: ProvableRequest = async (address, options) => {
+        try {
+          await clientWith(() => ({ agent }))(address, options);
+        } catch (error) {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          throw error;
+        }
+      };
+      const proving = new AbortController();
+      const codes = new Set<string | undefined>();
+      const close = { headers: { connection: 'close' } };
+      const traffic = (async (): Promise<void> => {
+        while (!proving.signal.aborted) {
+          codes.add(codeOf(await service.get({ agent, ...close })));
+          // Node gives a place among all sockets to those who wait for the same host first.
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+      })();
+      try {
+        for (const client of [slow, slow, agent, agent])
+          expect(await proveLive(service.pins, client, url)).to.include({ restored: true });
+      } finally {
+        proving.abort();
+        await traffic;
+        agent.destroy();
+      }
+      expect([...codes]).to.deep.equal([undefined]);
+    });
+  }
+
+  it('leaves no connection behind where the client was found out', async () => {
+    let calls = 0;
+    const client: ProvableRequest = async (address, options) => {
+      calls += 1;
+      if (calls < 3) await clientWith(() => ({ agent: service.agent }))(address, options);
+    };
+    expect(await failureOf(client)).to.be.an.instanceOf(PinMismatchError);
+    expect(service.idle).to.equal(0);
+  });
+
+  it('drops no warm connection of others, whatever function makes the request', async () => {
+    await service.get();
+    const idle = Object.values(service.agent.freeSockets).flat();
+    await proveLive(
+      service.pins,
+      clientWith(() => ({ agent: service.agent })),
+      url,
+    );
+    expect(idle).to.have.length(1);
+    expect(Object.values(service.agent.freeSockets).flat()).to.deep.equal(idle);
   });
 
   it('goes on through a rotation, and the rotation through it', async () => {

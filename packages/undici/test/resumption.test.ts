@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:https';
+import { loopbackLookup } from '@pinvault/testing';
 import { expect } from 'chai';
 import { describeWithEach } from './support/majors.js';
 import { host, Scene, StandingClock, turns, until } from './support/scene.js';
@@ -117,6 +118,26 @@ describeWithEach('a TLS session that PinnedDispatcher keeps', (major) => {
         clock.move(4 * 86_400_000);
         expect(await scene.get()).to.equal('ERR_PIN_MISMATCH');
         expect(scene.server.resumed).to.equal(0);
+      });
+
+      it('is not offered again after an attempt that failed: it may be what the server cannot bear', async () => {
+        let isAway = false;
+        const lookup: typeof loopbackLookup = (name, options, callback) => {
+          if (isAway) callback(Object.assign(new Error('away'), { code: 'EAWAY' }), '', 4);
+          else loopbackLookup(name, options, callback);
+        };
+        scene = await Scene.start(major, {
+          server,
+          dispatcher: { connect: { lookup }, maxCachedSessions: 1 },
+        });
+        await scene.get();
+        await turns(5);
+        await endConnections();
+        isAway = true;
+        expect(await scene.get()).to.equal('EAWAY');
+        isAway = false;
+        expect(await scene.get()).to.equal('200 ok');
+        expect([scene.server.connections, scene.server.resumed]).to.deep.equal([2, 0]);
       });
 
       it('is for its own host alone', async () => {

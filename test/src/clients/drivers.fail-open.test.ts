@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { Redis } from 'ioredis';
 import { MongoClient } from 'mongodb';
 import mqtt from 'mqtt';
 import mysql from 'mysql2/promise';
@@ -82,6 +83,25 @@ describe('holes of drivers', function () {
     await closed.endAsync(true);
     await front.settled();
     expect(front.applicationBytes).to.equal(bytes);
+  });
+
+  it('ioredis drops the pins for ?tls= in the URL; host, port and tls do not', async function () {
+    const { pins, front } = await impostor.call(this, 'redis');
+    const { host, port, ca } = (scene as Scene).place();
+    const options = {
+      tls: { ca, servername: host, ...pins.tlsOptions({ host, port }) },
+      lazyConnect: true,
+      retryStrategy: () => null,
+    };
+    const open = new Redis(`rediss://${host}:${String(port)}/?tls=true`, options);
+    expect(open.options.tls).to.equal('true');
+    const closed = new Redis({ host, port, ...options });
+    const failed = new Promise((resolve) => void closed.once('error', resolve));
+    await closed.connect().catch(() => undefined);
+    expect(pinErrorCode(await failed)).to.equal('ERR_PIN_MISMATCH');
+    for (const client of [open, closed]) client.disconnect();
+    await front.settled();
+    expect(front.applicationBytes).to.equal(0);
   });
 
   for (const parameter of ['tlsInsecure=true', 'tlsAllowInvalidCertificates=true']) {

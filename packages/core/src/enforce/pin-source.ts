@@ -31,6 +31,11 @@ export interface PinSource {
    * `undefined` where no refresh is to be had now. Bounded in time; never rejects.
    */
   recheck?(refusal: Error): Promise<boolean> | undefined;
+  /**
+   * The proof of `proveLive` that a request is part of, which may be under a wrong pin: it shares no connection with
+   * others, and its connections end when the signal aborts.
+   */
+  readonly proof?: AbortSignal | undefined;
 }
 
 /** Whether a value can serve as the pins of an agent. */

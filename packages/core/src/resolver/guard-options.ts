@@ -8,6 +8,9 @@ export interface GuardableSocket {
   readonly authorizationError: unknown;
   isSessionReused(): boolean;
   getPeerCertificate(detailed: true): NodeCertificate | null;
+  /** Defined when the handshake is over. */
+  getPeerFinished?(): unknown;
+  once?(event: string, listener: () => void): unknown;
   prependOnceListener(event: string, listener: () => void): unknown;
   off(event: string, listener: () => void): unknown;
   destroy(error?: Error): unknown;

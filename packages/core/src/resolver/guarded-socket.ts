@@ -60,6 +60,8 @@ export class GuardedSocket {
   begin(): void {
     // Before the owner's listeners, which would send: a socket destroyed here has sent nothing.
     this.socket.prependOnceListener('secureConnect', this.#onSecure);
+    // Behind Node's own: all that a socket tells which tls.connect() has not made, and whose certificate nobody verifies.
+    this.socket.once?.('secure', this.#onHandshake);
     this.socket.prependOnceListener('close', this.end);
     this.look();
   }
@@ -82,8 +84,10 @@ export class GuardedSocket {
       return;
     }
     if (this.#evidence === undefined) {
-      // By what is documented: Node sets one of the two when the handshake is over.
-      if (this.socket.authorized || isTold(this.socket.authorizationError)) this.#onSecure();
+      // By what is documented: Node sets one of the two when the handshake is over, or else has verified nothing.
+      const { authorized, authorizationError } = this.socket;
+      if (authorized || isTold(authorizationError) || this.socket.getPeerFinished?.() !== undefined)
+        this.#onSecure();
       else if (whyRefused(() => this.#context.assertOpen(), this.#target) !== undefined) this.#onSecure();
       return;
     }
@@ -104,9 +108,12 @@ export class GuardedSocket {
     this.#isOver = true;
     this.#graceTimer?.cancel();
     this.socket.off('secureConnect', this.#onSecure);
+    this.socket.off('secure', this.#onHandshake);
     this.socket.off('close', this.end);
     this.#watcher.onEnd(this);
   };
+
+  readonly #onHandshake = (): void => this.look();
 
   readonly #onSecure = (): void => {
     if (this.#isOver || this.#evidence !== undefined) return;
@@ -123,7 +130,11 @@ export class GuardedSocket {
     this.#context.assertOpen();
     const { host } = this.#target;
     if (!this.socket.authorized) {
-      const why = `${host}: the connection is not authorized: ${String(this.socket.authorizationError)}`;
+      const { authorizationError } = this.socket;
+      const reason = isTold(authorizationError)
+        ? String(authorizationError)
+        : 'nobody has verified it; only tls.connect() does';
+      const why = `${host}: the connection is not authorized: ${reason}`;
       throw new PinMismatchError('ERR_PIN_CHAIN_UNVERIFIED', why, { host });
     }
     // Node shows no certificate of a resumed session, and has asked no check.

@@ -59,6 +59,7 @@ export class PinResolver implements AsyncDisposable {
     Error,
     { readonly snapshot: Snapshot | undefined; readonly read: Promise<unknown> | undefined }
   >();
+  #checked: Evidence | undefined;
   readonly #counters = { matches: 0, mismatches: 0, reported: 0, unpinned: 0 };
 
   private constructor(
@@ -75,7 +76,7 @@ export class PinResolver implements AsyncDisposable {
     this.#guards = new SocketGuards(
       {
         clock: settings.clock,
-        verify: (target, certificate) => this.verify(target, certificate),
+        verify: (target, certificate) => this.#verify(target, certificate, this.#checked),
         // Not by `this.judge`: a trial of a wrong pin is none of an open connection's business.
         judge: (evidence) => store.judge(evidence),
         validUntil: (evidence) => store.validUntil(evidence),
@@ -86,7 +87,7 @@ export class PinResolver implements AsyncDisposable {
       events,
     );
     this.checkServerIdentity = createServerIdentityCheck((target, certificate) =>
-      this.verify(target, certificate),
+      this.#check(target, certificate),
     );
   }
 
@@ -148,6 +149,17 @@ export class PinResolver implements AsyncDisposable {
    * @throws PinError; Node's own error where the certificate is for another host
    */
   verify(target: Target, certificate: NodeCertificate): Verdict {
+    return this.#verify(target, certificate);
+  }
+
+  /** For Node, which tells the guard of a socket of the same handshake right afterwards. */
+  #check(target: Target, certificate: NodeCertificate): void {
+    this.#checked = this.verify(target, certificate).evidence;
+    queueMicrotask(() => (this.#checked = undefined));
+  }
+
+  /** @param counted - what was told of already: one handshake is one match, or one mismatch that is reported */
+  #verify(target: Target, certificate: NodeCertificate, counted?: Evidence): Verdict {
     const trial = this.#trials.of(target);
     if (trial !== undefined) return trial.verify(target, certificate);
     let verdict: Verdict;
@@ -160,6 +172,7 @@ export class PinResolver implements AsyncDisposable {
       this.#refreshAfter(error, hostName(target.host));
       throw error;
     }
+    if (verdict.evidence === counted) return verdict;
     if (verdict.outcome === 'match') this.#counters.matches += 1;
     else if (verdict.outcome === 'unpinned') this.#counters.unpinned += 1;
     else {
@@ -208,7 +221,7 @@ export class PinResolver implements AsyncDisposable {
     assertPort(target.port);
     return {
       checkServerIdentity: createServerIdentityCheck(
-        (judged, certificate) => this.verify(judged, certificate),
+        (judged, certificate) => this.#check(judged, certificate),
         target,
       ),
       rejectUnauthorized: true,
@@ -246,6 +259,19 @@ export class PinResolver implements AsyncDisposable {
    */
   underWrongPin<Result>(target: Target, run: () => Promise<Result>): Promise<WrongPinTrial<Result>> {
     return this.#trials.run(target, run);
+  }
+
+  /** For `proveLive`: `run` is one proof, with its trials and with what it asks for between them. See {@link proof}. */
+  prove<Result>(run: () => Promise<Result>): Promise<Result> {
+    return this.#trials.prove(run);
+  }
+
+  /**
+   * The proof that this is part of, until it aborts; `undefined` outside of one. Agents give it connections of its own:
+   * whoever shared them would be refused with it.
+   */
+  get proof(): AbortSignal | undefined {
+    return this.#trials.proof;
   }
 
   /**

@@ -66,10 +66,16 @@ class Trial {
   }
 }
 
-/** The trials of a wrong pin that are under way. */
+/** What is under way in an asynchronous context. */
+interface Surroundings {
+  readonly proof: AbortSignal | undefined;
+  readonly trial?: Trial;
+}
+
+/** The trials of a wrong pin that are under way, and the proofs that they are part of. */
 export class WrongPinTrials {
   readonly #clock: Clock;
-  readonly #context = new AsyncLocalStorage<Trial | undefined>();
+  readonly #context = new AsyncLocalStorage<Surroundings | undefined>();
   // Looking for a context costs something, and there is hardly ever one.
   #running = 0;
 
@@ -77,22 +83,43 @@ export class WrongPinTrials {
     this.#clock = clock;
   }
 
+  /** The proof in which this is asked; `undefined` outside of one. */
+  get proof(): AbortSignal | undefined {
+    if (this.#running === 0) return undefined;
+    const proof = this.#context.getStore()?.proof;
+    return proof?.aborted === false ? proof : undefined;
+  }
+
   /** The trial in which this question is asked; `undefined` outside of one, and for other targets. */
   of(target: Target): Trial | undefined {
     if (this.#running === 0) return undefined;
-    const trial = this.#context.getStore();
+    const trial = this.#context.getStore()?.trial;
     return trial?.isAbout(nameOf(target), target.port) === true ? trial : undefined;
   }
 
   async run<Result>(target: Target, run: () => Promise<Result>): Promise<WrongPinTrial<Result>> {
     const trial = new Trial({ host: readHost(target), port: target.port }, this.#clock);
+    const { proof } = this;
     this.#running += 1;
     try {
-      const [result] = await this.#context.run(trial, async () => Promise.allSettled([attempt(run)]));
+      const [result] = await this.#context.run({ proof, trial }, async () =>
+        Promise.allSettled([attempt(run)]),
+      );
       return { asked: trial.asked, refused: trial.refused, result };
     } finally {
       // What was started in it may live longer: from now on it meets the pins in force.
       trial.isOver = true;
+      this.#running -= 1;
+    }
+  }
+
+  async prove<Result>(run: () => Promise<Result>): Promise<Result> {
+    const end = new AbortController();
+    this.#running += 1;
+    try {
+      return await this.#context.run({ proof: end.signal }, run);
+    } finally {
+      this.outside(() => end.abort());
       this.#running -= 1;
     }
   }

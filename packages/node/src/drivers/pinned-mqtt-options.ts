@@ -11,6 +11,16 @@ export interface MqttOptions {
   readonly wsOptions?: object | undefined;
 }
 
+/** With each of them mqtt dials something else than the URL says, or by something else than Node's TLS. */
+const inThePinsPlace = [
+  'protocol',
+  'servers',
+  'unixSocket',
+  'forceNativeWebSocket',
+  'createWebsocket',
+  'transformWsUrl',
+] as const;
+
 const defaultPorts: Readonly<Record<string, number>> = { 'mqtts:': 8883, 'wss:': 443 };
 
 /**
@@ -36,6 +46,12 @@ export function pinnedMqttOptions<Options extends MqttOptions>(
     if ((place as { agent?: unknown }).agent !== undefined)
       throw invalidOption('agent', 'would dial in place of the pinned connection');
   }
+  for (const name of inThePinsPlace) {
+    if ((options as Record<string, unknown>)[name] !== undefined)
+      throw invalidOption(name, 'would dial another way than the URL says, where no pins are checked');
+  }
+  if ((options.wsOptions as { followRedirects?: unknown } | undefined)?.followRedirects === true)
+    throw invalidOption('followRedirects', 'would follow to a host that has other pins, or none');
   const host = hostname.replace(/^\[(.*)\]$/u, '$1');
   const { ca, cert, key } = options;
   const tls = {

@@ -101,6 +101,16 @@ describe('the guards of drivers', () => {
 
     it("refuses options in the pins' place", () => {
       expectInvalid(() => pinnedMqttOptions(pins, 'wss://a.test', { wsOptions: { agent: {} } }));
+      expectInvalid(() => pinnedMqttOptions(pins, 'wss://a.test', { wsOptions: { followRedirects: true } }));
+      for (const options of [
+        { protocol: 'mqtt' },
+        { servers: [{ host: 'a.test', port: 1883, protocol: 'mqtt' }] },
+        { unixSocket: true },
+        { forceNativeWebSocket: true },
+        { createWebsocket: () => undefined },
+        { transformWsUrl: () => 'ws://a.test' },
+      ])
+        expectInvalid(() => pinnedMqttOptions(pins, 'wss://a.test', options as object));
     });
   });
 
