@@ -141,6 +141,8 @@ describeWithOpenBao('one secret per host in a real vault', function () {
         (host) => new SteadyLoad({ url: `https://${host}:${server.port}/`, agent, requestsPerSecond: 50 }),
       );
     await new Promise((resolve) => setTimeout(resolve, 1_000));
+    // A busy machine may open more later; none of these has to go.
+    const held = [agent.freeSockets, agent.sockets].flatMap((pools) => Object.values(pools).flat());
     await write(first, { pins: leaf.pin, 'pins#next': newLeaf.pin });
     const rotation = (): PinEvent | undefined => events.find((event) => event.type === 'rotate');
     await until(
@@ -153,8 +155,8 @@ describeWithOpenBao('one secret per host in a real vault', function () {
     const records = (await Promise.all(load.map((each) => each.stop()))).flatMap((each) => each.records);
     expect(records.filter(({ error }) => error !== undefined)).to.deep.equal([]);
     expect(records.length).to.be.above(100);
-    // No connection had to go: a busy machine opens a few more, a rotation that drops them opens one for each.
-    expect(server.connections).to.be.below(records.length / 4);
+    expect(held.length).to.be.above(1);
+    expect(held.filter((socket) => socket?.destroyed)).to.deep.equal([]);
   });
 
   it('serves warm hosts while the vault is down, refuses cold ones in time, and recovers', async () => {

@@ -73,8 +73,7 @@ export async function proveLive(
   url: string | URL,
   options: ProveLiveOptions = {},
 ): Promise<LiveProof> {
-  const { underWrongPin, prove } = (pins as Partial<ProvablePins> | null) ?? {};
-  if (typeof underWrongPin !== 'function' || typeof prove !== 'function')
+  if (!canProve(pins)) 
     throw invalidOption('pins', 'is no resolver: pass what createPinResolver() resolved with');
   const { timeoutMs = 10_000 } = options;
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0) || timeoutMs > 2 ** 31 - 1)
@@ -150,4 +149,9 @@ function agentRequester(agent: Agent): Requester {
     response.resume();
     await once(response, 'end');
   };
+}
+
+function canProve(value: unknown): value is ProvablePins {
+  const pins = value as { readonly [Name in keyof ProvablePins]?: unknown } | null | undefined;
+  return typeof pins?.underWrongPin === 'function' && typeof pins.prove === 'function';
 }
