@@ -73,7 +73,7 @@ export async function proveLive(
   url: string | URL,
   options: ProveLiveOptions = {},
 ): Promise<LiveProof> {
-  if (!canProve(pins)) 
+  if (!canProve(pins))
     throw invalidOption('pins', 'is no resolver: pass what createPinResolver() resolved with');
   const { timeoutMs = 10_000 } = options;
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0) || timeoutMs > 2 ** 31 - 1)
