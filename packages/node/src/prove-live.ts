@@ -73,7 +73,7 @@ export async function proveLive(
   url: string | URL,
   options: ProveLiveOptions = {},
 ): Promise<LiveProof> {
-  const { underWrongPin, prove } = (pins as Partial<ProvablePins> | null) ?? {};
+  const { underWrongPin, prove }: Partial<ProvablePins> = pins ?? {};
   if (typeof underWrongPin !== 'function' || typeof prove !== 'function')
     throw invalidOption('pins', 'is no resolver: pass what createPinResolver() resolved with');
   const { timeoutMs = 10_000 } = options;

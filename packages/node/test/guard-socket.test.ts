@@ -76,7 +76,7 @@ describe('guardSocket on real sockets', () => {
     it(`refuses a socket whose certificate nobody verifies, taken ${moment} its handshake`, async () => {
       service = await PinnedService.start();
       const raw = connectTcp(service.server.port, '127.0.0.1');
-      const socket = new tls.TLSSocket(raw, { isServer: false } as tls.TLSSocketOptions);
+      const socket = new tls.TLSSocket(raw, { isServer: false });
       open.push(socket);
       // Such a socket begins its handshake when it is written to.
       socket.write(hello);

@@ -50,7 +50,11 @@ export function pinnedMqttOptions<Options extends MqttOptions>(
     if ((options as Record<string, unknown>)[name] !== undefined)
       throw invalidOption(name, 'would dial another way than the URL says, where no pins are checked');
   }
-  if ((options.wsOptions as { followRedirects?: unknown } | undefined)?.followRedirects === true)
+  if (
+    options.wsOptions !== undefined &&
+    'followRedirects' in options.wsOptions &&
+    options.wsOptions.followRedirects === true
+  )
     throw invalidOption('followRedirects', 'would follow to a host that has other pins, or none');
   const host = hostname.replace(/^\[(.*)\]$/u, '$1');
   const { ca, cert, key } = options;
