@@ -73,8 +73,8 @@ export async function proveLive(
   url: string | URL,
   options: ProveLiveOptions = {},
 ): Promise<LiveProof> {
-  const { underWrongPin, prove }: Partial<ProvablePins> = pins ?? {};
-  if (typeof underWrongPin !== 'function' || typeof prove !== 'function')
+  const given: Partial<ProvablePins> | null = pins;
+  if (typeof given?.underWrongPin !== 'function' || typeof given.prove !== 'function')
     throw invalidOption('pins', 'is no resolver: pass what createPinResolver() resolved with');
   const { timeoutMs = 10_000 } = options;
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0) || timeoutMs > 2 ** 31 - 1)
