@@ -28,8 +28,13 @@ function join(cells) {
   });
 }
 
+// why a cell says no stands below the table
 const inShort = (parts) =>
-  parts.map(({ mark, nodes }) => (nodes.length > 0 ? `${mark} ${nodes.join(' ')}` : mark)).join(', ');
+  parts
+    .map(({ mark, note, nodes }) =>
+      [mark, mark === marks.works ? note : '', ...nodes].filter(Boolean).join(' '),
+    )
+    .join(', ');
 
 /** The table for a terminal, and below it why a cell says no. */
 export function formatClients(cells, nodes) {
@@ -73,8 +78,9 @@ export function markdownClients(cells, versions) {
     `Written by \`pnpm test:clients --write\` on Node ${versions.join(', ')}: each cell is a test with a real client, and a`,
     'real server behind a TLS front that counts decrypted bytes (MongoDB, Kafka and WebSocket: a server of ours that is true',
     'to the wire). *Refused*: another key under the same CA and name, and 0 bytes of the client decrypted. *Rotated*: the new',
-    'key is talked to, the removed one is not. *Resumed*: no session outlives the pins that it was earned under. *Proxied*:',
-    'through a CONNECT proxy, the target is pinned. How each client is set up: [clients.md](clients.md).',
+    'key is talked to, the removed one is not. *Resumed*: a client that is kept resumes its sessions while the pins accept the',
+    'certificates that they were earned under, and not once those are removed: 0 bytes. *Proxied*: through a CONNECT proxy, or',
+    'a SOCKS5 one, the target is pinned. How each client is set up: [clients.md](clients.md).',
     '',
     `| client | ${columns.join(' | ')} |`,
     `|---|${columns.map(() => '---|').join('')}`,

@@ -23,6 +23,8 @@ export interface Connection {
   secured?: TLSSocket;
   /** The session that the server took: its evidence is this connection's. */
   resumed?: BoundSession;
+  /** When the server has proven that it holds its key; absent where no session is kept. */
+  provenAt?: BoundSession['provenAt'] | undefined;
   /** The pins have changed since it was dialled, and its handshake is not over. */
   isOvertaken?: boolean;
   drainTimer?: NodeJS.Timeout;

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Agent as HttpAgent, type ClientRequest } from 'node:http';
-import { Agent, type AgentOptions, type RequestOptions } from 'node:https';
+import { Agent, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import {
@@ -18,6 +18,7 @@ import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinne
 import { intercept } from './intercept.js';
 import { ProofPools } from './proof-pools.js';
 import { fullHandshake, Resumption } from './resumption.js';
+import { SecureContexts } from './secure-contexts.js';
 import { serverName, targetOf } from './target.js';
 
 type OnConnection = (error: Error | null, socket: Duplex) => void;
@@ -66,6 +67,7 @@ export class PinnedAgent extends Agent {
   readonly #pins: PinSource;
   readonly #resumption: Resumption;
   readonly #connections: Connections;
+  readonly #contexts = new SecureContexts();
   readonly #proofPools: ProofPools;
   // The asynchronous contexts of requests in the queue: Node dials for them in that of whoever has made room.
   readonly #queued = new WeakMap<ClientRequest, ReturnType<typeof AsyncLocalStorage.snapshot>>();
@@ -83,7 +85,7 @@ export class PinnedAgent extends Agent {
     const { agentOptions, drainTimeoutMs, maxSessions } = safeAgentOptions(options);
     super(agentOptions);
     // Node has read it, and would copy it for each request.
-    delete (this.options as AgentOptions).maxCachedSessions;
+    delete this.options.maxCachedSessions;
     this.#pins = pins;
     this.#resumption = new Resumption(pins, maxSessions);
     this.#connections = new Connections({
@@ -226,6 +228,7 @@ export class PinnedAgent extends Agent {
       // Explicit, also against NODE_TLS_REJECT_UNAUTHORIZED=0.
       rejectUnauthorized: true,
       session: connection.offered?.session,
+      secureContext: this.#contexts.of(options as ConnectionOptions),
       // Untyped in https, where TLS options pass through all the same: no certificate, no check.
       pskCallback: undefined,
       checkServerIdentity(this: unknown, _host: string, certificate: NodeCertificate) {
@@ -291,7 +294,7 @@ export class PinnedAgent extends Agent {
   }
 
   #hasQueue(): boolean {
-    for (const _name in this.requests) return true;
+    for (const name in this.requests) if (this.requests[name] !== undefined) return true;
     return false;
   }
 }

@@ -51,7 +51,10 @@ export class Resumption {
   settle(connection: Connection, socket: Duplex): Error | undefined {
     if (!(socket instanceof TLSSocket)) return undefined;
     const reason = socket.isSessionReused() ? this.#inherit(connection, socket) : undefined;
-    if (reason === undefined && connection.evidence !== undefined) connection.secured = socket;
+    if (reason === undefined && connection.evidence !== undefined) {
+      connection.secured = socket;
+      connection.provenAt = this.#sessions?.proofOf(connection.resumed);
+    }
     return reason;
   }
 
@@ -92,12 +95,12 @@ export class Resumption {
   }
 
   #earn(connection: Connection, socket: TLSSocket, session: Buffer): void {
-    const { sessionKey, evidence, secured, resumed } = connection;
+    const { sessionKey, evidence, secured, provenAt } = connection;
     // What a proxy gives for the way to itself is no session of the target.
     if (sessionKey === undefined || evidence === undefined || secured !== socket) return;
-    if (!isOf(session, evidence)) return;
+    if (provenAt === undefined || !isOf(session, evidence)) return;
     const singleUse = socket.getProtocol() === 'TLSv1.3';
-    this.#sessions?.add(sessionKey, session, evidence, { singleUse, resumedFrom: resumed });
+    this.#sessions?.add(sessionKey, session, evidence, { singleUse, provenAt });
   }
 
   /**

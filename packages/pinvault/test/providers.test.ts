@@ -71,19 +71,20 @@ describe('where the pins come from', () => {
     ] as const) {
       const warnings = await warningsDuring(async () => {
         await resolvers.start({ ...options, clock, vault: { ...options.vault, clock } }, vaultEnv());
-        let isAnswered = false;
+        let answer = (): void => undefined;
+        const answered = new Promise<void>((resolve) => (answer = resolve));
         // One that is used up by reading is worth a warning.
         vault.respondWith((request, response) => {
           if (request.url !== '/v1/auth/token/lookup-self') return false;
           response
-            .once('close', () => (isAnswered = true))
+            .once('close', answer)
             .writeHead(200, { 'Content-Type': 'application/json' })
             .end('{"data":{"ttl":0,"num_uses":5}}');
           return true;
         });
         await clock.advance(6_000);
-        for (let turn = 0; turn < 25 || !isAnswered; turn += isAnswered ? 1 : 0)
-          await new Promise((resolve) => void setImmediate(resolve));
+        await answered;
+        for (let turn = 0; turn < 25; turn += 1) await new Promise((resolve) => void setImmediate(resolve));
       });
       vault.respondWith(undefined);
       expect(warnings).to.have.length(count);

@@ -85,7 +85,8 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
   const namespace = readWord('namespace', options.namespace, readVariable(env, 'NAMESPACE')) ?? '';
   if (options.token !== undefined && options.auth !== undefined)
     throw invalidOption('vault.auth', 'and vault.token exclude each other');
-  const auth = options.token === undefined ? readAuth(options.auth, env, namespace) : undefined;
+  const clock = options.clock ?? systemClock;
+  const auth = options.token === undefined ? readAuth(options.auth, env, namespace, clock) : undefined;
   const secret = parseSecretPath(options.path, options.mount);
   return {
     ...connection,
@@ -97,7 +98,7 @@ export function readVaultSettings(options: VaultProviderOptions): VaultSettings 
     auth,
     namespace,
     warnings: readWarnings(options.warnings),
-    clock: options.clock ?? systemClock,
+    clock,
   };
 }
 

@@ -142,6 +142,8 @@ export class VaultTransport {
     let telling: Attempt | undefined;
     for (const [index, node] of nodes.entries()) {
       const next = nodes[index + 1];
+      // Before the node's own time begins: it is not the one that waits.
+      await this.#rateLimit?.turn(signal);
       const attempt = await this.#attempt(asked, node, signal, nodes.length);
       if (signal.aborted) {
         // It hung: the next read begins elsewhere.
@@ -197,7 +199,6 @@ export class VaultTransport {
     onSent: () => void,
   ): Promise<VaultResponse> {
     const url = placedAt(node, asked.url, this.#settings.address);
-    await this.#rateLimit?.turn(signal);
     const first = await this.#exchange.run(asked, { node, url, signal, onSent });
     if (first.location === undefined) return first;
     const { secrets = [asked.headers[tokenHeader] ?? ''] } = asked;

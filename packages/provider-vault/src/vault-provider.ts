@@ -22,7 +22,7 @@ import { VaultClient } from './vault-client.js';
  * each host has a secret of its own.
  *
  * A deleted or destroyed version, a missing secret, a denied token and a vault that is away are told apart, and none of
- * them means "no pins". **Security:** the token goes to the configured address only and appears in no error.
+ * them means "no pins". **Security:** the token goes to the configured addresses only and appears in no error.
  *
  * @throws TypeError (`ERR_INVALID_OPTION`) for a wrong option
  * @throws PinProviderError (`ERR_PROVIDER_MISCONFIGURED`) for a wrong or missing variable

@@ -64,6 +64,8 @@ export function shakeHands(
     const resumed = error === null && (socket as TLSSocket).isSessionReused() ? offered : undefined;
     if (offered !== undefined && resumed === undefined) sessions.discard(key, offered);
     if (error !== null) {
+      // What the server breaks off at once it may break off at again: each would cost a request.
+      if (offered !== undefined) sessions.clear(key);
       onConnected(error, null);
       return;
     }
@@ -82,14 +84,15 @@ function earn(
   resumedFrom: BoundSession | undefined,
 ): void {
   if (evidence === undefined) return;
+  const provenAt = sessions.proofOf(resumedFrom);
   if (socket.getProtocol() === 'TLSv1.3') {
     // Tickets come after the handshake (RFC 8446 §4.6.1).
     socket.on('session', (session: Buffer) =>
-      sessions.add(key, session, evidence, { singleUse: true, resumedFrom }),
+      sessions.add(key, session, evidence, { singleUse: true, provenAt }),
     );
     return;
   }
   // The one that was resumed is still there, and as old as it is.
   const session = resumedFrom === undefined ? socket.getSession() : undefined;
-  if (session !== undefined) sessions.add(key, session, evidence, { singleUse: false });
+  if (session !== undefined) sessions.add(key, session, evidence, { singleUse: false, provenAt });
 }

@@ -30,7 +30,7 @@ const passedOn = ['connect', 'disconnect', 'connectionError', 'drain'] as const;
  *
  * After a rotation idle connections that no longer match are destroyed at once, busy ones finish their responses within
  * `drainTimeoutMs` (a key under `$revoked` gets no time), requests that wait handshake anew, and connections that still
- * match stay warm. A TLS session is resumed only while the pins in force accept the certificates under which it was
+ * match stay warm. What ends by the clock is treated so within 30 seconds. A TLS session is resumed only while the pins in force accept the certificates under which it was
  * earned. The host that is dialled governs, not a `Host` header. Plain `http:` is refused (`ERR_PIN_INSECURE_SCHEME`)
  * unless the host's row says `none`. One dispatcher per process, kept.
  *
@@ -52,8 +52,11 @@ export class PinnedDispatcher extends undici.Dispatcher {
   #closing: Promise<void> | undefined;
   #isOver = false;
 
-  /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
+  /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole, and where undici is older than 7 */
   constructor(pins: PinSource, options: PinnedDispatcherOptions = {}) {
+    // undici does not say its version; these came with 7.
+    if (!('cacheStores' in undici))
+      throw invalidOption('undici', 'is older than what this package knows: install 7.30 or newer, or 8');
     if (!isPinSource(pins))
       throw invalidOption('pins', 'is no resolver: pass what createPinResolver() resolved with');
     const settings = readDispatcherOptions(options);

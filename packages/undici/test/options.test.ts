@@ -1,6 +1,6 @@
 import { createStaticProvider, PinResolver } from '@pinvault/core';
 import { expect } from 'chai';
-import { describeWithEach } from './support/majors.js';
+import { describeWithEach, loads8, withOldUndici } from './support/majors.js';
 
 describeWithEach('options of PinnedDispatcher', (major) => {
   let pins: PinResolver;
@@ -75,5 +75,18 @@ describeWithEach('options of PinnedDispatcher', (major) => {
       connections: 3,
     })();
     await dispatcher.close();
+  });
+});
+
+describe('PinnedDispatcher with an undici that it does not know', () => {
+  it('is refused when it is made', async function () {
+    if (!loads8) this.skip();
+    const { PinnedDispatcher, createPinnedFetch } = await withOldUndici();
+    const pins = await PinResolver.create(createStaticProvider({ 'api.example.test': 'none' }), {
+      warnings: false,
+    });
+    for (const create of [() => new PinnedDispatcher(pins), () => createPinnedFetch(pins)])
+      expect(create).to.throw(TypeError).with.property('code', 'ERR_INVALID_OPTION');
+    await pins.close();
   });
 });

@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:https';
 import { expect } from 'chai';
 import { describeWithEach } from './support/majors.js';
 import { host, Scene, StandingClock, turns, until } from './support/scene.js';
@@ -6,6 +9,33 @@ describeWithEach('a TLS session that PinnedDispatcher keeps', (major) => {
   let scene: Scene;
 
   afterEach(() => scene.close());
+
+  it('costs one request where the server breaks off what it gave out before, and not one for each', async () => {
+    const versions = { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const;
+    const ticketKeys = randomBytes(48);
+    scene = await Scene.start(major, { server: { ...versions, ticketKeys } });
+    const get = (): Promise<string> => scene.get({ reset: true });
+    await Promise.all(Array.from({ length: 8 }, get));
+    expect(await get()).to.equal('200 ok');
+    expect(scene.server.resumed).to.be.at.least(1);
+    const { port } = scene.server;
+    await scene.server.close();
+    const { key, pem } = scene.oldLeaf;
+    // RFC 7627 §5.3: the session was made with the extended master secret, which openssl/ssl.h switches off with 1.
+    const changed = createServer(
+      { key: key.privateKeyPem, cert: pem, ticketKeys, ...versions, secureOptions: 1 },
+      (_request, response) => void response.end('ok'),
+    );
+    changed.listen(port, '127.0.0.1');
+    await once(changed, 'listening');
+    try {
+      const answers: string[] = [];
+      for (let index = 0; index < 8; index += 1) answers.push(await get());
+      expect(answers.filter((answer) => answer !== '200 ok')).to.have.length(1);
+    } finally {
+      changed.close();
+    }
+  });
 
   for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
     const server = { minVersion: version, maxVersion: version };

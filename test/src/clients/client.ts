@@ -6,7 +6,7 @@ export interface Place {
   readonly host: string;
   readonly port: number;
   readonly ca: string;
-  /** Through this CONNECT proxy. */
+  /** Through this proxy. */
   readonly proxy?: string;
 }
 
@@ -27,6 +27,8 @@ export interface Client {
   ask(pins: PinResolver, place: Place): Promise<void>;
   /** The same, of one that is kept, and connects anew for each question: what keeps sessions may resume them here. */
   keep?(pins: PinResolver, place: Place): Kept;
-  /** Whether it goes through a CONNECT proxy; else why it does not. */
+  /** Whether it goes through a proxy; else why it does not. */
   readonly proxied: true | string;
+  /** @defaultValue a CONNECT proxy */
+  readonly speaksTo?: 'socks5';
 }

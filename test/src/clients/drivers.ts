@@ -1,7 +1,10 @@
 import { type EventEmitter, once } from 'node:events';
+import { request } from 'node:http';
+import { Duplex, PassThrough } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
 import amqp from 'amqplib';
 import { Redis } from 'ioredis';
-import { Kafka, logLevel } from 'kafkajs';
+import { type ISocketFactory, Kafka, logLevel } from 'kafkajs';
 import { MongoClient } from 'mongodb';
 import mqtt from 'mqtt';
 import mysql from 'mysql2/promise';
@@ -89,9 +92,14 @@ export const drivers: readonly Client[] = [
   {
     name: 'mongodb',
     server: 'mongo',
-    proxied: 'SOCKS5 alone (proxyHost)',
-    async ask(pins, { host, port, ca }) {
-      const options = { tls: true, ca, serverSelectionTimeoutMS: 3_000, ...pins.tlsOptions({ host, port }) };
+    proxied: true,
+    speaksTo: 'socks5',
+    async ask(pins, { host, port, ca, proxy }) {
+      const options = {
+        ...{ tls: true, ca, serverSelectionTimeoutMS: 3_000 },
+        ...pins.tlsOptions({ host, port }),
+        ...(proxy !== undefined && { proxyHost: '127.0.0.1', proxyPort: Number(new URL(proxy).port) }),
+      };
       const client = new MongoClient(`mongodb://${host}:${String(port)}/?directConnection=true`, options);
       try {
         await client.connect();
@@ -145,9 +153,10 @@ export const drivers: readonly Client[] = [
   {
     name: 'kafkajs',
     server: 'kafka',
-    proxied: 'by a socketFactory alone',
-    async ask(pins, { host, port, ca }) {
+    proxied: true,
+    async ask(pins, { host, port, ca, proxy }) {
       const kafka = new Kafka({
+        ...(proxy !== undefined && { socketFactory: tunnelFactory(proxy) }),
         brokers: [`${host}:${String(port)}`],
         ssl: { ca, servername: host, ...pins.tlsOptions({ host, port }) },
         retry: { retries: 0 },
@@ -177,6 +186,24 @@ export const drivers: readonly Client[] = [
     },
   },
 ];
+
+/** The socket is wanted at once: what is written to it waits until the tunnel is dug. */
+function tunnelFactory(proxy: string): ISocketFactory {
+  return ({ host, port, ssl, onConnect }) => {
+    const [up, down] = [new PassThrough(), new PassThrough()];
+    const tunnel = Duplex.from({ readable: down, writable: up });
+    request(proxy, { method: 'CONNECT', path: `${host}:${String(port)}` })
+      .once('connect', ({ statusCode }, socket) => {
+        if (statusCode === 200) up.pipe(socket).pipe(down);
+        else tunnel.destroy(new Error(`the proxy answers ${String(statusCode)}`));
+        socket.once('close', () => tunnel.destroy());
+        tunnel.once('close', () => socket.destroy());
+      })
+      .once('error', (error) => tunnel.destroy(error))
+      .end();
+    return connectTls({ ...ssl, socket: tunnel }, onConnect);
+  };
+}
 
 async function askPinnedMqtt(pins: PinResolver, url: string, ca: string): Promise<void> {
   await askMqtt(url, pinnedMqttOptions(pins, url, { ca }));

@@ -41,39 +41,41 @@ const httpsClient = (
   },
 });
 
+const dispatcherClient = (
+  name: string,
+  ask: (pins: PinResolver, url: string, dispatcher: PinnedDispatcher) => Promise<void>,
+): Client => ({
+  name,
+  server: 'nginx',
+  proxied: true,
+  async ask(pins, { host, port, ca, proxy }) {
+    const dispatcher = new PinnedDispatcher(pins, {
+      connect: { ca },
+      ...(proxy !== undefined && { proxy }),
+    });
+    try {
+      await ask(pins, `https://${host}:${String(port)}/`, dispatcher);
+    } finally {
+      await dispatcher.close();
+    }
+  },
+  keep(pins, { host, port, ca }) {
+    // a connection for each request
+    const dispatcher = new PinnedDispatcher(pins, { connect: { ca }, pipelining: 0 });
+    return {
+      ask: async () => ask(pins, `https://${host}:${String(port)}/`, dispatcher),
+      close: async () => dispatcher.close(),
+    };
+  },
+});
+
 export const httpClients: readonly Client[] = [
-  {
-    name: 'fetch (built-in)',
-    server: 'nginx',
-    proxied: true,
-    async ask(pins, { host, port, ca, proxy }) {
-      const dispatcher = new PinnedDispatcher(pins, {
-        connect: { ca },
-        ...(proxy !== undefined && { proxy }),
-      });
-      try {
-        await (await createPinnedFetch(pins, { dispatcher })(`https://${host}:${String(port)}/`)).text();
-      } finally {
-        await dispatcher.close();
-      }
-    },
-  },
-  {
-    name: 'undici',
-    server: 'nginx',
-    proxied: true,
-    async ask(pins, { host, port, ca, proxy }) {
-      const dispatcher = new PinnedDispatcher(pins, {
-        connect: { ca },
-        ...(proxy !== undefined && { proxy }),
-      });
-      try {
-        await (await request(`https://${host}:${String(port)}/`, { dispatcher })).body.text();
-      } finally {
-        await dispatcher.close();
-      }
-    },
-  },
+  dispatcherClient('fetch (built-in)', async (pins, url, dispatcher) => {
+    await (await createPinnedFetch(pins, { dispatcher })(url)).text();
+  }),
+  dispatcherClient('undici', async (_pins, url, dispatcher) => {
+    await (await request(url, { dispatcher })).body.text();
+  }),
   httpsClient('https + PinnedAgent', async (at, agent) => {
     const [response] = (await once(https.get(`https://${at}`, { agent }), 'response')) as [IncomingMessage];
     response.resume();
@@ -120,13 +122,15 @@ export const httpClients: readonly Client[] = [
   {
     name: 'grpc-js',
     server: 'grpc',
-    proxied: 'by the variable grpc_proxy alone',
+    proxied: true,
     async ask(pins, place) {
-      const client = pinnedGrpcClient(pins, place);
+      // it reads the variable when the channel is made
+      if (place.proxy !== undefined) process.env['grpc_proxy'] = place.proxy;
       try {
-        await sayByGrpc(client, 'hello');
+        const client = pinnedGrpcClient(pins, place);
+        await sayByGrpc(client, 'hello').finally(() => client.close());
       } finally {
-        client.close();
+        delete process.env['grpc_proxy'];
       }
     },
   },

@@ -1,6 +1,3 @@
-import { createServer, type Server } from 'node:http';
-import { type AddressInfo, connect } from 'node:net';
-import { once } from 'node:events';
 import {
   createMemoryProvider,
   createRootCa,
@@ -151,40 +148,5 @@ export class Servers {
 
   async stop(): Promise<void> {
     await Promise.all(this.#started.map(async (server) => server.stop()));
-  }
-}
-
-/** A proxy that joins what CONNECT asks for, and counts it. */
-export class ConnectProxy {
-  readonly url: string;
-  tunnels = 0;
-  readonly #server: Server;
-
-  private constructor(server: Server) {
-    this.#server = server;
-    this.url = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`;
-    server.on('connect', (request, socket) => {
-      this.tunnels += 1;
-      const port = Number((request.url ?? '').split(':').at(-1));
-      const target = connect(port, '127.0.0.1', () => {
-        socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
-        socket.pipe(target).pipe(socket);
-      });
-      target.on('error', () => socket.destroy()).on('close', () => socket.destroy());
-      socket.on('error', () => target.destroy()).on('close', () => target.destroy());
-    });
-  }
-
-  static async start(): Promise<ConnectProxy> {
-    const server = createServer();
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    return new ConnectProxy(server);
-  }
-
-  async close(): Promise<void> {
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    this.#server.closeAllConnections();
-    await closed;
   }
 }

@@ -25,6 +25,9 @@ export class TlsFront {
   resumed = 0;
   applicationBytes = 0;
   #gate: Promise<void> = Promise.resolve();
+  readonly #flows = new Set<Flow>();
+  /** After so many bytes, either way, a connection stands still. */
+  #holdAfter = Infinity;
   readonly #server: Server;
   readonly #open: Set<Socket>;
   readonly #use: (leaf: TestCertificate) => void;
@@ -74,6 +77,32 @@ export class TlsFront {
     let release: () => void = () => undefined;
     this.#gate = new Promise((resolve) => (release = resolve));
     return release;
+  }
+
+  /** The connections that are open keep what the server answers until the returned function is called. */
+  holdAnswers(): () => void {
+    const held = [...this.#flows];
+    for (const { secured } of held) secured.cork();
+    return () => {
+      for (const { secured } of held) secured.uncork();
+    };
+  }
+
+  /** Every connection stands still, both ways, when so many bytes have come one way, until the returned function is called. */
+  holdAfter(bytes: number): () => void {
+    this.#holdAfter = bytes;
+    return () => {
+      this.#holdAfter = Infinity;
+      for (const { release } of this.#flows) release();
+    };
+  }
+
+  /** Waits until a connection stands still by {@link holdAfter}. */
+  async stoodStill(): Promise<void> {
+    await until(
+      () => [...this.#flows].some(({ isHeld }) => isHeld()),
+      () => 'every connection goes on',
+    );
   }
 
   /** Waits until so many connections have been accepted. */
@@ -137,6 +166,7 @@ export class TlsFront {
       if (secured.isSessionReused()) this.resumed += 1;
     });
     if ('answer' in behind) {
+      this.#flow(secured);
       behind.answer(secured);
       secured.resume();
       return;
@@ -147,10 +177,47 @@ export class TlsFront {
         : connectTls({ socket: upstream, ca: behind.ca, servername: 'localhost' });
     inner?.on('error', () => secured.destroy());
     if (inner !== undefined) {
+      this.#flow(secured, inner);
       secured.pipe(inner);
       inner.pipe(secured);
     }
   }
+
+  #flow(secured: TLSSocket, inner?: Socket): void {
+    const releases: (() => void)[] = [];
+    const follow = (from: Socket, to: Socket): void => {
+      let passed = 0;
+      let isHeld = false;
+      from.on('data', (chunk: Buffer) => {
+        passed += chunk.length;
+        if (passed < this.#holdAfter || isHeld) return;
+        isHeld = true;
+        // the one alone would be filled up, the other resumed by it
+        to.cork();
+        from.pause();
+        releases.push(() => {
+          isHeld = false;
+          to.uncork();
+          from.resume();
+        });
+      });
+    };
+    if (inner !== undefined) {
+      follow(secured, inner);
+      follow(inner, secured);
+    }
+    const release = (): void => releases.splice(0).forEach((letGo) => letGo());
+    const flow = { secured, release, isHeld: () => releases.length > 0 };
+    this.#flows.add(flow);
+    secured.once('close', () => this.#flows.delete(flow));
+  }
+}
+
+/** A decrypted connection, and what lets it go on. */
+interface Flow {
+  readonly secured: TLSSocket;
+  readonly release: () => void;
+  readonly isHeld: () => boolean;
 }
 
 function keep(socket: Socket, open: Set<Socket>): void {

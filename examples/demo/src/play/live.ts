@@ -98,7 +98,8 @@ export class Live {
         this.#away = true;
         break;
       case 'recovered':
-        this.#narrator.say('the pins can be read again');
+        // A document that was refused is over with it, too, and the version in force says so.
+        if (this.#away) this.#narrator.say('the pins can be read again');
         this.#away = false;
         break;
       case 'ready':

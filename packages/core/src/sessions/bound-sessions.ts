@@ -29,8 +29,8 @@ export interface BoundSessionsOptions {
 export interface EarnedSession {
   /** Used once and no more, as RFC 8446 appendix C.4 wants it of a TLS 1.3 ticket; a TLS 1.2 session may be used again. */
   readonly singleUse: boolean;
-  /** The session that the connection resumed which has earned this one: its age goes on. */
-  readonly resumedFrom?: BoundSession | undefined;
+  /** Of the connection, from its handshake on ({@link BoundSessions.proofOf}): a ticket may come days later. */
+  readonly provenAt: Moment;
 }
 
 /**
@@ -102,10 +102,17 @@ export class BoundSessions {
     return this.#byKey?.calculatedSize ?? 0;
   }
 
+  /**
+   * When the server of a connection whose handshake is just over has proven that it holds the key of its certificate: now,
+   * or in the full handshake from which the session descends that it has resumed.
+   */
+  proofOf(resumed: BoundSession | undefined): Moment {
+    return resumed?.provenAt ?? momentOf(this.#clock);
+  }
+
   /** Keeps a session that was earned on a connection with this evidence. */
-  add(key: string, session: Buffer, evidence: Evidence, { singleUse, resumedFrom }: EarnedSession): void {
+  add(key: string, session: Buffer, evidence: Evidence, { singleUse, provenAt }: EarnedSession): void {
     if (this.#byKey === undefined) return;
-    const provenAt = resumedFrom?.provenAt ?? momentOf(this.#clock);
     const earned = new BoundSession(session, evidence, { singleUse, provenAt });
     const others = this.#byKey.peek(key) ?? [];
     this.#byKey.set(key, [...others, earned].slice(-this.#maxPerKey));

@@ -9,14 +9,15 @@ import { expectInvalidOption } from '../support/errors.js';
 import { FakeClock } from '../support/fake-clock.js';
 
 const day = 86_400_000;
-const single = { singleUse: true };
-const reusable = { singleUse: false };
 
 function bytes(text: string): Buffer {
   return Buffer.from(text);
 }
 
 describe('bound sessions', () => {
+  const start = { wall: testTime, monotonic: new FakeClock(testTime).monotonic() };
+  const single = { singleUse: true, provenAt: start };
+  const reusable = { singleUse: false, provenAt: start };
   let clock: FakeClock;
   let refused: Set<Evidence>;
   let outcome: Verdict['outcome'];
@@ -102,7 +103,10 @@ describe('bound sessions', () => {
     const { validUntil } = evidence;
     clock = new FakeClock(validUntil);
     const sessions = store();
-    sessions.add('a', bytes('one'), evidence, reusable);
+    sessions.add('a', bytes('one'), evidence, {
+      singleUse: false,
+      provenAt: sessions.proofOf(undefined),
+    });
     expect(sessions.take('a')).not.to.equal(undefined);
     clock.setWallClock(validUntil + 1);
     expect(sessions.take('a')).to.equal(undefined);
@@ -112,12 +116,29 @@ describe('bound sessions', () => {
     const sessions = store();
     sessions.add('a', bytes('full'), evidence, single);
     await clock.advance(day / 2);
-    const resumedFrom = sessions.take('a');
-    sessions.add('a', bytes('resumed'), evidence, { singleUse: false, resumedFrom });
+    const provenAt = sessions.proofOf(sessions.take('a'));
+    sessions.add('a', bytes('resumed'), evidence, { singleUse: false, provenAt });
     await clock.advance(day / 2 - 1);
     expect(sessions.take('a')?.session.toString()).to.equal('resumed');
     await clock.advance(1);
     expect(sessions.take('a')).to.equal(undefined);
+  });
+
+  it('count from the handshake of their connection, however late they come', async () => {
+    const sessions = store();
+    const provenAt = sessions.proofOf(undefined);
+    await clock.advance(day - 1);
+    sessions.add('a', bytes('late'), evidence, { singleUse: false, provenAt });
+    sessions.add('b', bytes('of another'), evidence, {
+      singleUse: false,
+      provenAt: sessions.proofOf(undefined),
+    });
+    expect(sessions.take('a')).not.to.equal(undefined);
+    await clock.advance(1);
+    expect([sessions.take('a'), sessions.take('b')?.session.toString()]).to.deep.equal([
+      undefined,
+      'of another',
+    ]);
   });
 
   it('grow no younger when the wall clock is set back, nor while the process is frozen', async () => {

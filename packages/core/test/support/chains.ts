@@ -1,5 +1,6 @@
 // First: where toLegacyObject() below is what loads Node's TLS, `createSecureContext` is missing from node:tls for good (Node 20
 // to 26), and whatever else runs in this process cannot open a TLS connection.
+// oxlint-disable-next-line import/no-unassigned-import -- to be loaded is all that it is for
 import 'node:tls';
 import { createHash, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';

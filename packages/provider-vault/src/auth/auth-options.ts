@@ -1,4 +1,4 @@
-import { invalidOption } from '@pinvault/core';
+import { type Clock, invalidOption, systemClock } from '@pinvault/core';
 import { type Environment, misconfigured } from '../environment.js';
 import { type AppRoleAuthOptions, appRoleFields, createAppRole } from './approle.js';
 import type { AuthMethod } from './auth-method.js';
@@ -56,7 +56,7 @@ export type AuthPlan =
 
 interface Make {
   readonly fields: readonly string[];
-  readonly create: (fields: AuthFields, namespace: string) => AuthMethod;
+  readonly create: (fields: AuthFields, namespace: string, clock: Clock) => AuthMethod;
 }
 
 const logins: Readonly<Record<Exclude<MethodName, 'agent' | 'token'>, Make>> = {
@@ -66,7 +66,7 @@ const logins: Readonly<Record<Exclude<MethodName, 'agent' | 'token'>, Make>> = {
   cert: { fields: certFields, create: createCert },
   userpass: { fields: passwordFields, create: (fields) => createPassword(fields, 'userpass') },
   ldap: { fields: passwordFields, create: (fields) => createPassword(fields, 'ldap') },
-  aws: { fields: awsFields, create: createAws },
+  aws: { fields: awsFields, create: (fields, _namespace, clock) => createAws(fields, clock) },
 };
 
 const commonFields = ['method', 'mount', 'inline', 'revokeOnClose'];
@@ -76,6 +76,7 @@ export function readAuth(
   option: VaultAuthOptions | undefined,
   env: Environment,
   namespace: string,
+  clock: Clock = systemClock,
 ): AuthPlan | undefined {
   if (option === undefined && !namesMethod(env)) return undefined;
   const fields = new AuthFields(option, env);
@@ -96,7 +97,7 @@ export function readAuth(
   const revokeOnClose = fields.flag('revokeOnClose');
   if (kind === 'inline' && revokeOnClose)
     throw invalidOption('vault.auth.revokeOnClose', 'and inline exclude each other: no token is kept');
-  return { kind, method: create(fields, namespace), revokeOnClose };
+  return { kind, method: create(fields, namespace, clock), revokeOnClose };
 }
 
 function unknownMethod(isOption: boolean): Error {

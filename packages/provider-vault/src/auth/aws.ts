@@ -1,4 +1,4 @@
-import { invalidOption, PinProviderError } from '@pinvault/core';
+import { type Clock, invalidOption, PinProviderError } from '@pinvault/core';
 import type { CommonAuthOptions } from './auth-options.js';
 import type { AuthMethod, LoginRequest } from './auth-method.js';
 import { type AuthFields, mountPath } from './fields.js';
@@ -43,9 +43,12 @@ interface Sts {
   readonly GetCallerIdentityCommand: new (input: object) => object;
 }
 
+/** A chain of credentials may hang, and all later reads wait for the one log-in. */
+const credentialsLimitMs = 10_000;
+
 const serverIdHeader = 'X-Vault-AWS-IAM-Server-ID';
 
-export function createAws(fields: AuthFields): AuthMethod {
+export function createAws(fields: AuthFields, clock: Clock): AuthMethod {
   const mount = mountPath(fields, 'aws');
   const role = fields.text('role');
   const serverId = fields.text('serverId');
@@ -57,7 +60,7 @@ export function createAws(fields: AuthFields): AuthMethod {
   return {
     name: 'aws',
     async prepare(): Promise<LoginRequest> {
-      const { headers, body } = await sign({ endpoint, region, credentials, serverId });
+      const { headers, body } = await sign({ endpoint, region, credentials, serverId, clock });
       return {
         path: `auth/${mount}/login`,
         body: {
@@ -81,10 +84,11 @@ interface ToSign {
   readonly region: string | undefined;
   readonly credentials: unknown;
   readonly serverId: string | undefined;
+  readonly clock: Clock;
 }
 
 /** The SDK makes and signs the request; it is taken from it before it is sent. @throws PinProviderError */
-async function sign({ endpoint, region, credentials, serverId }: ToSign): Promise<SignedRequest> {
+async function sign({ endpoint, region, credentials, serverId, clock }: ToSign): Promise<SignedRequest> {
   const { STSClient, GetCallerIdentityCommand } = await loadSts();
   const client = new STSClient({
     endpoint,
@@ -109,8 +113,13 @@ async function sign({ endpoint, region, credentials, serverId }: ToSign): Promis
     },
     { step: 'deserialize', priority: 'high' },
   );
+  let limit: { cancel(): void } | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    const error = Object.assign(new Error(), { name: 'TimeoutError' });
+    limit = clock.after(credentialsLimitMs, () => reject(error));
+  });
   try {
-    await client.send(new GetCallerIdentityCommand({}));
+    await Promise.race([client.send(new GetCallerIdentityCommand({})), late]);
   } catch (error) {
     // Its error is not attached: it may hold credentials.
     const name = error instanceof Error ? error.name : 'unknown error';
@@ -119,6 +128,7 @@ async function sign({ endpoint, region, credentials, serverId }: ToSign): Promis
       detail: 'login',
     });
   } finally {
+    limit?.cancel();
     client.destroy();
   }
   if (signed !== undefined) return signed;

@@ -15,9 +15,16 @@ export type SecretSource = () => Promise<string>;
 
 const prefix = 'PINVAULT_VAULT_AUTH_';
 
-/** Whether the environment says how to log in. */
+/**
+ * Whether the environment says how to log in. A part of it without a method is a slip, with which a token that lies around
+ * would be used. @throws PinProviderError
+ */
 export function namesMethod(env: Environment): boolean {
-  return (env[`${prefix}METHOD`]?.trim() ?? '') !== '';
+  const isSet = (name: string): boolean => (env[name]?.trim() ?? '') !== '';
+  if (isSet(`${prefix}METHOD`)) return true;
+  const stray = Object.keys(env).find((name) => name.startsWith(prefix) && isSet(name));
+  if (stray === undefined) return false;
+  throw misconfigured(`${stray} is set, and ${prefix}METHOD is not: say how to log in, such as approle`);
 }
 
 /** What options and environment say of the log-in; an option goes before the variable of the same name. */

@@ -29,7 +29,7 @@ export interface ConnectionOptions extends NodeOptions, CaOptions, ClientCertifi
   readonly pins?: string | readonly string[] | undefined;
   /** An HTTP proxy, `http://[user:password@]host:port`. @defaultValue `VAULT_PROXY_ADDR`, else `VAULT_HTTP_PROXY` */
   readonly proxy?: string | undefined;
-  /** One read takes no longer, retries included, in milliseconds; the resolver's `readTimeoutMs` ends it earlier. @defaultValue `VAULT_CLIENT_TIMEOUT`, else 10 000 */
+  /** One request takes no longer, retries included, in milliseconds; the resolver's `readTimeoutMs` ends a read earlier. @defaultValue `VAULT_CLIENT_TIMEOUT`, else 10 000 */
   readonly timeoutMs?: number | undefined;
   /** How often a request is repeated after 412, 429, 5xx but 501, or a failed connection. @defaultValue `VAULT_MAX_RETRIES`, else 2 */
   readonly maxRetries?: number | undefined;

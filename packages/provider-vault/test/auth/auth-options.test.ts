@@ -33,6 +33,18 @@ describe('readAuth', () => {
     expect(readAuth(undefined, { PINVAULT_VAULT_AUTH_METHOD: ' ' }, '')).to.equal(undefined);
   });
 
+  it('leaves no variable of a log-in unheard where the method is forgotten', async () => {
+    for (const name of ['PINVAULT_VAULT_AUTH_ROLE_ID', 'PINVAULT_VAULT_AUTH_METHDO']) {
+      const env = { VAULT_ADDR: 'http://127.0.0.1:1', VAULT_TOKEN: 'hvs.x', [name]: 'approle' };
+      await expectMisconfigured(() => readVaultSettings({ path: 'secret/x', env }), name);
+      // A token in code is no accident.
+      expect(readVaultSettings({ path: 'secret/x', env, token: 'hvs.y' })).to.have.property(
+        'auth',
+        undefined,
+      );
+    }
+  });
+
   const requests: readonly (readonly [object, string, object])[] = [
     [
       { method: 'approle', roleId: 'r', secretId: 's' },

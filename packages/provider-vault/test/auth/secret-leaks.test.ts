@@ -179,6 +179,60 @@ describe('the secrets of a log-in', () => {
     }
   });
 
+  it('are nowhere in the heap once the provider is closed, although its errors are kept', async function () {
+    this.timeout(60_000);
+    const folder = await mkdtemp(join(tmpdir(), 'pinvault-heap-'));
+    try {
+      const file = join(folder, 'secret');
+      await writeFile(file, canary);
+      vault.respondWith(async (request, response) => {
+        const sent = await sentBy(request);
+        const isLogIn = request.url?.endsWith('/login') === true;
+        const body = isLogIn
+          ? { auth: { client_token: canary, lease_duration: 60, renewable: true } }
+          : { errors: [sent] };
+        response
+          .writeHead(isLogIn ? 200 : 403, { 'Content-Type': 'application/json' })
+          .end(JSON.stringify(body));
+      });
+      const source = `
+        import { readFile } from 'node:fs/promises';
+        import { getHeapSnapshot } from 'node:v8';
+        import { createVaultProvider } from '@pinvault/provider-vault';
+        const hold = setTimeout(() => undefined, 50_000);
+        const file = process.env.SECRET_FILE;
+        const errors = [];
+        let last;
+        async function fail(auth) {
+          const provider = createVaultProvider({ path: 'secret/tls-pins', kvVersion: 2, auth });
+          await provider.read({ signal: new AbortController().signal }).catch((error) => errors.push(error));
+          if (process.env.KEEP === 'yes') last = provider;
+          else await provider.close();
+        }
+        await fail({ method: 'token', tokenFile: file });
+        await fail({ method: 'userpass', username: 'user', passwordFile: file, inline: true });
+        await fail({ method: 'approle', roleId: 'role', secretIdFile: file });
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        // V8 keeps the text that an expression has matched last.
+        /x/.exec('x');
+        let heap = '';
+        for await (const chunk of getHeapSnapshot()) heap += chunk;
+        const count = heap.split(await readFile(file, 'utf8')).length - 1;
+        console.log(errors.map(({ code }) => code).join(), 'found', count > 0, last?.name);
+        clearTimeout(hold);
+      `;
+      const codes = Array.from({ length: 3 }, () => 'ERR_PROVIDER_DENIED').join(',');
+      const env = { VAULT_ADDR: vault.address, SECRET_FILE: file };
+      const closed = await runChild(new URL('.', import.meta.url), source, env);
+      expect(closed.output).to.contain(`${codes} found false`);
+      // The search finds what is there: a provider that is open has its token.
+      const open = await runChild(new URL('.', import.meta.url), source, { ...env, KEEP: 'yes' });
+      expect(open.output).to.contain(`${codes} found true vault`);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
   for (const debug of [{ DEBUG: '*' }, { DEBUG: 'node-vault' }, { NODE_DEBUG: '*' }]) {
     it(`are in no output of ${JSON.stringify(debug)}`, async function () {
       this.timeout(30_000);

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { type DevVault, startDevVault } from '@pinvault/testing';
+import { type DevVault, startDevVault, VirtualClock } from '@pinvault/testing';
 import { createVaultProvider, type VaultAuthOptions } from '#src/index.js';
 import { providerError } from '../support/errors.js';
 import { documentOf } from '../support/provider.js';
@@ -105,6 +105,34 @@ describe('log-ins that only a stand-in takes', () => {
       });
       expect(decoded(body['iam_request_url'])).to.equal('https://sts.eu-central-1.amazonaws.com/');
       expect(decoded(body['iam_request_headers'])).to.contain('/eu-central-1/sts/aws4_request');
+    });
+
+    it('ends where the chain of credentials hangs, and is tried again', async () => {
+      const clock = new VirtualClock(Date.now());
+      let isHanging = true;
+      const identity = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret' };
+      const credentials = async () => (isHanging ? new Promise<typeof identity>(() => undefined) : identity);
+      const provider = createVaultProvider({
+        address: vault.address,
+        path: 'secret/tls-pins',
+        kvVersion: 2,
+        env: {},
+        maxRetries: 0,
+        auth: { method: 'aws', credentials },
+        clock,
+      });
+      const hung = providerError(
+        () => provider.read({ signal: new AbortController().signal }),
+        'ERR_PROVIDER_UNAVAILABLE',
+      );
+      let isOver = false;
+      void hung.finally(() => (isOver = true));
+      while (!isOver) await clock.advance(1_000);
+      await hung;
+      isHanging = false;
+      await clock.advance(2_000);
+      expect(await documentOf(provider)).to.deep.equal(rows);
+      await provider.close?.();
     });
 
     it('tells that there are no credentials, and nothing of why', async () => {

@@ -151,6 +151,30 @@ describe('a vault of several nodes', () => {
     await withProvider(async (read) => expect(await read()).to.equal('folder.test'), { addresses });
   });
 
+  it('is not taken to hang while our own rate limit makes a request wait', async () => {
+    const clock = new VirtualClock(0);
+    // The limit for one of three nodes is 1 s, and the second request waits for 2 s.
+    const settings = readVaultSettings(optionsWith({ rateLimit: '0.5:1', timeoutMs: 10_000 }));
+    const transport = new VaultTransport(settings, { clock });
+    const url = new URL('/v1/secret/data/tls-pins', settings.address);
+    const answered: number[] = [];
+    const send = async (): Promise<void> => {
+      const headers = { 'X-Vault-Token': nodes[0].token };
+      answered.push((await transport.get(url, headers, new AbortController().signal)).statusCode);
+    };
+    try {
+      const both = Promise.all([send(), send()]);
+      for (let step = 0; step < 400 && answered.length < 2; step += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        if (answered.length > 0) await clock.advance(100);
+      }
+      await both;
+      expect(requests()).to.deep.equal([2, 0, 0]);
+    } finally {
+      await transport.close();
+    }
+  });
+
   describe('and a request that changes something', () => {
     const login = (transport: VaultTransport, address: URL) =>
       transport.request(

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { VirtualClock, warningsDuring } from '@pinvault/testing';
-import type { PinProvider } from '@pinvault/core';
+import { type PinProvider, PinResolver } from '@pinvault/core';
 import { createVaultProvider } from '#src/index.js';
 import { startTokenVault, type TokenVault } from '../support/token-vault.js';
 
@@ -77,6 +77,22 @@ describe('four hours of a token', function () {
     expect(warnings).not.to.have.length(0);
     for (const { code } of warnings) expect(code).to.equal('ERR_PROVIDER_UNAVAILABLE');
     expect(tokens.logIns).to.be.below(60);
+  });
+
+  it('need no patience of who mends the role, and asks', async () => {
+    const resolver = await PinResolver.create(provider, { clock, warnings: false });
+    const go = (ms: number) => clock.advance(ms, () => tokens.settled());
+    tokens.revokeAll();
+    tokens.failWith(403);
+    await go(30 * minute);
+    // From here on the next one is minutes away.
+    const { logIns } = tokens;
+    while (tokens.logIns === logIns) await go(1_000);
+    tokens.failWith(undefined);
+    const asked = resolver.refresh();
+    await go(1_000);
+    expect(await asked).to.deep.equal({ outcome: 'unchanged', revision: '1' });
+    await resolver.close();
   });
 
   it('with batch tokens are a log-in before each one ends', async () => {

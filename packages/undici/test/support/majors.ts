@@ -19,15 +19,14 @@ interface ResolveHooks {
   ): { url: string };
 }
 
-const mark = '?undici=8';
-
-/** The same compiled files once more, and `undici` in them is the other major. */
-async function withUndici8(): Promise<Package> {
+/** The same compiled files once more, and `undici` in them is what it leads to. */
+async function withUndici(name: string, lead: string): Promise<Package> {
+  const mark = `?undici=${name}`;
   // Not in the types of Node 20.
   (nodeModule as unknown as { registerHooks(hooks: ResolveHooks): void }).registerHooks({
     resolve(specifier, context, next) {
       if (context.parentURL?.endsWith(mark) !== true) return next(specifier, context);
-      if (specifier === 'undici') return next('undici-8', context);
+      if (specifier === 'undici') return next(lead, context);
       const resolved = next(specifier, context);
       return specifier.startsWith('.') ? { ...resolved, url: `${resolved.url}${mark}` } : resolved;
     },
@@ -35,15 +34,34 @@ async function withUndici8(): Promise<Package> {
   return (await import(new URL(`../../dist/index.js${mark}`, import.meta.url).href)) as Package;
 }
 
+/** This package with an undici that has no more than undici 6; Node 22.15 and newer. */
+export async function withOldUndici(): Promise<Package> {
+  const names = [
+    'Agent',
+    'buildConnector',
+    'Client',
+    'Dispatcher',
+    'EnvHttpProxyAgent',
+    'errors',
+    'Pool',
+    'ProxyAgent',
+  ];
+  const real = JSON.stringify(import.meta.resolve('undici'));
+  return withUndici(
+    'old',
+    `data:text/javascript,export { ${names.join(', ')} } from ${encodeURIComponent(real)};`,
+  );
+}
+
 const [nodeMajor = 0, nodeMinor = 0] = process.versions.node.split('.').map(Number);
-const loads8 = nodeMajor > 22 || (nodeMajor === 22 && nodeMinor >= 19);
+export const loads8 = nodeMajor > 22 || (nodeMajor === 22 && nodeMinor >= 19);
 
 const majors: Major[] = [
   { name: 'undici 7', undici: await import('undici'), pinned: await import('#src/index.js') },
 ];
 if (loads8) {
   const undici = (await import('undici-8')) as unknown as typeof undiciPackage;
-  majors.push({ name: 'undici 8', undici, pinned: await withUndici8() });
+  majors.push({ name: 'undici 8', undici, pinned: await withUndici('8', 'undici-8') });
 }
 
 /** The tests of a subject, with each major of undici that this Node can load; pending for one that it cannot. */

@@ -13,6 +13,7 @@ import { describeSource, type Notes, snapshotOf } from '../snapshot.js';
 import { HostHealth } from './host-health.js';
 import { HostNews } from './host-news.js';
 import { HostPins } from './host-pins.js';
+import { HostPushes } from './host-pushes.js';
 import { HostReads } from './host-reads.js';
 import { HostShelf } from './host-shelf.js';
 import { HostWarnings } from './host-warnings.js';
@@ -41,6 +42,7 @@ export class HostKeeper {
   readonly health: HostHealth;
   readonly #context: StoreContext;
   readonly #news: HostNews;
+  readonly #pushes: HostPushes;
   #isClosed = false;
   readonly #absences = new LRUCache<string, Trouble>({ max: maxAbsences });
   readonly #mismatchBudgets = new LRUCache<string, MismatchBudget>({ max: maxAbsences });
@@ -58,6 +60,12 @@ export class HostKeeper {
     this.#news = new HostNews(context, hostWarnings);
     this.shelf = new HostShelf(maxHosts, (host, current) => this.#load(host, current));
     this.reads = new HostReads(settings);
+    this.#pushes = new HostPushes({
+      clock,
+      isLoaded: (host) => this.shelf.peek(host) !== undefined,
+      isBeingRead: (host) => this.shelf.isBeingRead(host),
+      load: (host) => this.load(host),
+    });
     const timing = { intervalMs: refreshIntervalMs, clock, random };
     this.#timing = { ...timing, store: this.reads.store };
     this.rounds = new RefreshRounds(
@@ -181,13 +189,13 @@ export class HostKeeper {
     const { clock, random, refreshIntervalMs } = this.#context.settings;
     if (host !== undefined) {
       this.#absences.delete(host);
-      if (this.shelf.peek(host) !== undefined) void this.load(host);
+      this.#pushes.push(host);
       return;
     }
     this.#pushedAt = momentOf(clock);
     this.#absences.clear();
     for (const pins of [...this.rounds.hosts()])
-      this.rounds.retry(pins, random() * Math.min(refreshIntervalMs, 5_000));
+      this.rounds.advance(pins, random() * Math.min(refreshIntervalMs, 5_000));
   }
 
   /** A handshake was refused: one read of the host, where mismatches have a read left and reads do not fail. */
@@ -205,6 +213,7 @@ export class HostKeeper {
   stop(): void {
     this.#isClosed = true;
     this.reads.close();
+    this.#pushes.stop();
     this.rounds.stop();
     this.health.stop();
     this.shelf.clear();

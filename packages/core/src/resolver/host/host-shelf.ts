@@ -16,6 +16,7 @@ export class HostShelf {
   readonly #loaded: LRUCache<string, HostPins>;
   // In the list, where they take a place, but not on the shelf yet.
   readonly #loading = new Set<string>();
+  readonly #beingRead = new Set<string>();
   readonly #retained = new Map<string, { count: number; pins: HostPins | undefined }>();
   // Rollback attack: a host that was evicted, by whoever makes the service dial many, must not forget its floor.
   readonly #floors: LRUCache<string, number>;
@@ -28,9 +29,11 @@ export class HostShelf {
       max: maxHosts + maxLoading,
       fetchMethod: async (host, stale) => {
         if (stale === undefined) this.#loading.add(host);
+        this.#beingRead.add(host);
         try {
           return await load(host, this.#retained.get(host)?.pins ?? stale);
         } finally {
+          this.#beingRead.delete(host);
           this.#loading.delete(host);
         }
       },
@@ -47,6 +50,11 @@ export class HostShelf {
     for (const [host, { pins }] of this.#retained)
       if (pins !== undefined && !this.#loaded.has(host)) evicted += 1;
     return this.#loaded.size - this.#loading.size + evicted;
+  }
+
+  /** Whether a read of the host is under way, which the next one will join. */
+  isBeingRead(host: string): boolean {
+    return this.#beingRead.has(host);
   }
 
   /** Whether another host may be loaded now. */

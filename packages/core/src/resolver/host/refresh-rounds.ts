@@ -63,6 +63,13 @@ export class RefreshRounds {
     this.#put(pins, Math.ceil(afterMs / this.#slotMs) + 1);
   }
 
+  /** A host that is to come up within so long; one that comes up earlier stays where it is, however often that is said. */
+  advance(pins: HostPins, withinMs: number): void {
+    const count = this.#slots.length;
+    const ahead = pins.slot === undefined ? count : (pins.slot - this.#cursor + count) % count;
+    if (ahead > Math.ceil(withinMs / this.#slotMs) + 1) this.retry(pins, withinMs);
+  }
+
   leave(pins: HostPins): void {
     if (pins.slot === undefined) return;
     if (this.#slots[pins.slot]?.delete(pins) === true) this.#size -= 1;

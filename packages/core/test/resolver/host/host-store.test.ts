@@ -85,6 +85,46 @@ describe('what a resolver of hosts answers', () => {
     expect(store.asked).to.include.members(['a', 'b']);
   });
 
+  it('to notify() without end: a read a second of the host that is named, and the last word counts', async () => {
+    await start();
+    store.asked.length = 0;
+    for (let time = 0; time < 500; time += 1) {
+      pins.notify(undefined, 'a');
+      pins.notify(undefined, 'stranger');
+      await clock.advance(10);
+    }
+    expect(store.asked.length).to.be.within(4, 6);
+    expect(new Set(store.asked)).to.deep.equal(new Set(['a']));
+    store.publish('a', { pins: other });
+    pins.notify(undefined, 'a');
+    await clock.advance(1_000);
+    expect(pins.lookup('a')).to.have.nested.property('pins[0].pin', other);
+    const before = store.asked.length;
+    await clock.advance(5_000);
+    expect(store.asked.length).to.equal(before);
+  });
+
+  it('to notify() while the host is read: another read, since that one may be from before', async () => {
+    await start();
+    store.asked.length = 0;
+    void pins.refresh('a');
+    pins.notify(undefined, 'a');
+    await clock.advance(2_000);
+    expect(store.asked).to.deep.equal(['a', 'a']);
+  });
+
+  it('to notify() of no host without end: the hosts in use are read all the same', async () => {
+    await start({ random: () => 0.9 });
+    pins.lookup('a');
+    store.asked.length = 0;
+    for (let time = 0; time < 600; time += 1) {
+      pins.notify();
+      pins.lookup('a');
+      await clock.advance(100);
+    }
+    expect(store.asked.filter((host) => host === 'a').length).to.be.within(2, 30);
+  });
+
   it('to ensureFresh(): one read of what is old, of one host or of all', async () => {
     await start({ refreshIntervalMs: 60_000 });
     store.asked.length = 0;
