@@ -1,7 +1,5 @@
-import { PinError } from '../errors.js';
 import { foreignErrorLabel } from '../internal/foreign-error.js';
 import type { ClockTimer } from '../internal/clock.js';
-import { publish, type VerdictMessage } from '../observe/channels.js';
 import type { Target } from '../policy/host.js';
 import type { PinProvider } from '../provider.js';
 import type { NodeCertificate } from '../verify/certificate.js';
@@ -13,15 +11,15 @@ import { PinEventHub, type PinEventListener, type PinEventName, snapshotEvent } 
 import { startDocumentStore } from './document-store.js';
 import { holdBackFailure } from './failed-start.js';
 import { startHostStore } from './host/host-store.js';
-import { assertPort, hostName, type Lookup, readTarget, type Verdict } from './judgement.js';
+import { assertPort, type Lookup, readTarget, type Verdict } from './judgement.js';
 import type { RefreshOutcome } from './keeper.js';
-import { isCurable } from './mismatch.js';
 import { momentOf } from './moment.js';
 import { readSettings, type ResolverOptions, type ResolverSettings } from './options.js';
 import type { PinStore } from './pin-store.js';
 import type { Snapshot } from './snapshot.js';
 import { type SocketGuard, SocketGuards } from './socket-guards.js';
 import type { ResolverStatus } from './status.js';
+import { ToldVerdicts } from './told-verdicts.js';
 import { Warnings } from './warnings.js';
 import { askToRetry } from './watching.js';
 import { type WrongPinTrial, WrongPinTrials } from './wrong-pin.js';
@@ -55,12 +53,8 @@ export class PinResolver implements AsyncDisposable {
   readonly #store: PinStore;
   readonly #guards: SocketGuards;
   readonly #trials: WrongPinTrials;
-  readonly #refusals = new WeakMap<
-    Error,
-    { readonly snapshot: Snapshot | undefined; readonly read: Promise<unknown> | undefined }
-  >();
+  readonly #verdicts: ToldVerdicts;
   #checked: Evidence | undefined;
-  readonly #counters = { matches: 0, mismatches: 0, reported: 0, unpinned: 0 };
 
   private constructor(
     store: PinStore,
@@ -73,10 +67,11 @@ export class PinResolver implements AsyncDisposable {
     this.#events = events;
     this.#store = store;
     this.#trials = trials;
+    this.#verdicts = new ToldVerdicts(store, { settings, events, trials });
     this.#guards = new SocketGuards(
       {
         clock: settings.clock,
-        verify: (target, certificate) => this.#verify(target, certificate, this.#checked),
+        verify: (target, certificate) => this.#verdicts.verify(target, certificate, this.#checked),
         // Not by `this.judge`: a trial of a wrong pin is none of an open connection's business.
         judge: (evidence) => store.judge(evidence),
         validUntil: (evidence) => store.validUntil(evidence),
@@ -149,43 +144,13 @@ export class PinResolver implements AsyncDisposable {
    * @throws PinError; Node's own error where the certificate is for another host
    */
   verify(target: Target, certificate: NodeCertificate): Verdict {
-    return this.#verify(target, certificate);
+    return this.#verdicts.verify(target, certificate);
   }
 
   /** For Node, which tells the guard of a socket of the same handshake right afterwards. */
   #check(target: Target, certificate: NodeCertificate): void {
     this.#checked = this.verify(target, certificate).evidence;
     queueMicrotask(() => (this.#checked = undefined));
-  }
-
-  /** @param counted - what was told of already: one handshake is one match, or one mismatch that is reported */
-  #verify(target: Target, certificate: NodeCertificate, counted?: Evidence): Verdict {
-    const trial = this.#trials.of(target);
-    if (trial !== undefined) return trial.verify(target, certificate);
-    let verdict: Verdict;
-    try {
-      verdict = this.#store.verify(target, certificate);
-    } catch (error) {
-      this.#counters.mismatches += 1;
-      this.#publishVerdict(target, 'refused', error);
-      if (PinError.isPinError(error)) this.#tellMismatch(hostName(target.host), error, true);
-      this.#refreshAfter(error, hostName(target.host));
-      throw error;
-    }
-    if (verdict.evidence === counted) return verdict;
-    if (verdict.outcome === 'match') this.#counters.matches += 1;
-    else if (verdict.outcome === 'unpinned') this.#counters.unpinned += 1;
-    else {
-      this.#counters.reported += 1;
-      this.#tellMismatch(verdict.host, verdict.error, false);
-      this.#refreshAfter(verdict.error, verdict.host);
-    }
-    this.#publishVerdict(
-      verdict,
-      verdict.outcome,
-      verdict.outcome === 'reported' ? verdict.error : undefined,
-    );
-    return verdict;
   }
 
   /**
@@ -195,12 +160,7 @@ export class PinResolver implements AsyncDisposable {
    * rejects. The handshake itself stays refused.
    */
   recheck(refusal: Error): Promise<boolean> | undefined {
-    const refused = this.#refusals.get(refusal);
-    const evidence = this.#store.evidenceOf(refusal);
-    if (refused === undefined || evidence === undefined || this.#store.isClosed) return undefined;
-    const { read, snapshot } = refused;
-    if (read === undefined && snapshot === this.#store.snapshotFor(evidence.host)) return undefined;
-    return this.#acceptsAfter(read ?? Promise.resolve(), evidence);
+    return this.#verdicts.recheck(refusal);
   }
 
   /** The same question about a connection that was verified earlier, under the pins in force now. @throws PinError */
@@ -348,7 +308,7 @@ export class PinResolver implements AsyncDisposable {
       name: this.name,
       mode: this.#settings.mode,
       ...status,
-      counters: { ...counters, ...this.#counters },
+      counters: { ...counters, ...this.#verdicts.counters },
     });
   }
 
@@ -396,45 +356,6 @@ export class PinResolver implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  /** The pins that a mismatch lacks may be in the store already. */
-  #refreshAfter(error: unknown, host: string): void {
-    if (!isCurable(error) || this.#store.isClosed) return;
-    const snapshot = this.#store.snapshotFor(host);
-    this.#refusals.set(error, { snapshot, read: this.#store.readAfterMismatch(host) });
-  }
-
-  async #acceptsAfter(read: Promise<unknown>, evidence: Evidence): Promise<boolean> {
-    await this.#store.waitFor(read);
-    try {
-      this.#store.judge(evidence);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  #publishVerdict(target: Target, outcome: VerdictMessage['outcome'], error: unknown): void {
-    publish('verdict', () => ({
-      resolver: this.name,
-      at: this.#settings.clock.now(),
-      host: hostName(target.host),
-      port: target.port,
-      outcome,
-      ...(error instanceof Error && 'code' in error ? { code: String(error.code) } : {}),
-    }));
-  }
-
-  #tellMismatch(host: string, error: PinError, enforced: boolean): void {
-    this.#events.emit({
-      type: 'mismatch',
-      resolver: this.name,
-      at: this.#settings.clock.now(),
-      host,
-      enforced,
-      error,
-    });
   }
 }
 
