@@ -21,7 +21,10 @@ export const errorCodes = [
         'the host’s row says `block`',
         'take it out when the host is to be reached again',
       ],
-      ERR_PIN_NOT_LOADED: ['the host’s pins are not loaded', 'wait for `ready(host)`'],
+      ERR_PIN_NOT_LOADED: [
+        'the host’s pins are not loaded, or it has no secret of its own',
+        'wait for `ready(host)`; write the secret',
+      ],
       ERR_PIN_ROW_INVALID: [
         'the host’s row cannot be read, and there was no good one before; also the code of such a row',
         'mend the row that the message names',
@@ -85,7 +88,10 @@ export const errorCodes = [
     className: 'PinResolverError',
     codes: {
       ERR_RESOLVER_NOT_READY: ['there are no pins yet', 'await `createPinResolver()`'],
-      ERR_RESOLVER_EXPIRED: ['the pins are past `maxStaleMs` or `$expires`', 'bring the store back'],
+      ERR_RESOLVER_EXPIRED: [
+        'the pins are past `maxStaleMs` or `$expires`',
+        'bring the store back; a later `$expires`',
+      ],
       ERR_RESOLVER_CLOSED: ['it was closed', 'close it last'],
     },
   },
