@@ -1,6 +1,6 @@
-import { createPinnedFetch } from '@pinvault/undici';
 import express from 'express';
 import { createPinResolver, pinErrorCode } from 'pinvault';
+import { createPinnedFetch } from 'pinvault/undici';
 
 const pins = await createPinResolver();
 const fetch = createPinnedFetch(pins);
