@@ -36,6 +36,12 @@ describe('a document', () => {
     expectFrozen(document);
   });
 
+  it('has no member for a directive that it does not have', () => {
+    const document = decodeDocument({ 'a.test': one });
+    expect(document).not.to.have.any.keys('generation', 'expiresAt');
+    expect(document.rows[0]).not.to.have.any.keys('label', 'mode');
+  });
+
   it('has its directives in the order of their keys too', () => {
     const directives = {
       '$revoked#b': one,
@@ -241,6 +247,16 @@ describe('rows of one host that say opposite things', () => {
     expect(document.badRows.map((row) => row.key)).to.deep.equal(['A.test']);
   });
 
+  it('names the row that is overruled, with its label where it has one, and what holds', () => {
+    const document = decodeDocument({ 'a.test': 'none', 'a.test#old': 'none', 'a.test#new': one });
+    const [plain, labelled] = document.badRows;
+    expect(plain).to.include({ pattern: 'a.test', key: 'a.test', reason: 'bad-value', overruledBy: 'pins' });
+    expect(plain).not.to.have.property('label');
+    expect(plain).not.to.have.property('tokenIndex');
+    expect(labelled).to.include({ pattern: 'a.test', label: 'old', key: 'a.test#old', overruledBy: 'pins' });
+    expect(labelled?.message).to.contain('a.test#old').and.to.contain('none').and.to.contain('pins');
+  });
+
   it('twice none is none', () => {
     const document = decodeDocument({ 'a.test': 'none', 'a.test#2': 'none' });
     expect([document.rows.length, document.badRows.length]).to.deep.equal([2, 0]);
@@ -249,6 +265,7 @@ describe('rows of one host that say opposite things', () => {
   it('mode=enforce holds beside mode=report, with a warning', () => {
     const both = decodeDocument({ 'a.test': `${one} mode=report`, 'a.test#2': `${two} mode=enforce` });
     expect(both.warnings).to.have.length(1);
+    expect(both.warnings[0]).to.contain('a.test').and.to.contain('enforce holds');
     const same = decodeDocument({ 'a.test': `${one} mode=report`, 'a.test#2': two });
     expect(same.warnings).to.deep.equal([]);
   });

@@ -56,6 +56,15 @@ describe('a host', () => {
     });
   }
 
+  it('may have 253 characters, and a dot behind', () => {
+    const longest = `${'a.'.repeat(124)}abcde`;
+    expect(longest).to.have.length(253);
+    expect(normaliseHost(longest)).to.equal(longest);
+    expect(normaliseHost(`${longest.toUpperCase()}.`)).to.equal(longest);
+    expect(() => normaliseHost(`${longest}f`)).to.throw(HostSyntaxError);
+    expect(() => normaliseHost(`${longest.toUpperCase()}F`)).to.throw(HostSyntaxError);
+  });
+
   it('says what is wrong with it, safe to print', () => {
     const error = ((): unknown => {
       try {
