@@ -88,7 +88,7 @@ describe('lastKnownGood', () => {
   });
 
   it('refuses a directory in which others may write, and never tells the key', async function () {
-    if (process.platform === 'win32') return this.skip();
+    if (process.platform === 'win32') return this.skip(); // Windows has no modes
     await mkdir(copies());
     await chmod(copies(), 0o777);
     const keyed = { ...env, PINVAULT_LAST_KNOWN_GOOD_KEY: key };

@@ -225,7 +225,7 @@ describeWithEach(
     let scene: Scene;
 
     before(function () {
-      if (!hasWebSocket) this.skip();
+      if (!hasWebSocket) this.skip(); // Node 20 has none built in
     });
 
     afterEach(() => scene.close());

@@ -33,7 +33,7 @@ describe('the check that Node calls', () => {
     it(`returns an Error where ${typeof thrown} ${thrown === null ? 'null ' : ''}is thrown`, () => {
       const check = createServerIdentityCheck(() => {
         // What a foreign getter may do.
-        // oxlint-disable-next-line typescript/only-throw-error
+        // oxlint-disable-next-line typescript/only-throw-error -- a foreign function may throw anything
         throw thrown;
       });
       const answer = check.call({}, host, certificate);

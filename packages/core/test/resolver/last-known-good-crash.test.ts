@@ -70,7 +70,7 @@ describe('a process that is killed while it writes the last known good pins', ()
   });
 
   it('lives on with the last document where the disk is full, and the old copy stays', async function () {
-    if (process.platform === 'win32') return this.skip();
+    if (process.platform === 'win32') return this.skip(); // it takes a POSIX shell and its limits
     this.timeout(20_000);
     await once(begin('end'), 'exit');
     // No file may grow beyond nothing: what a full disk is to a write.

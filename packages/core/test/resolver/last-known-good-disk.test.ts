@@ -36,7 +36,7 @@ describe('the disk under the last known good pins', () => {
   }
 
   it('makes the directory and the file for the owner alone', async function () {
-    if (!hasOwners) return this.skip();
+    if (!hasOwners) return this.skip(); // Windows has neither owners nor modes
     await writeCopy(join(own(), 'deeper'), 'a.pins', bytes, Date.now());
     expect((await stat(join(own(), 'deeper'))).mode & 0o777).to.equal(0o700);
     expect((await stat(join(own(), 'deeper', 'a.pins'))).mode & 0o777).to.equal(0o600);
@@ -62,7 +62,7 @@ describe('the disk under the last known good pins', () => {
   });
 
   it('follows no link: neither symbolic nor hard', async function () {
-    if (!hasOwners) return this.skip();
+    if (!hasOwners) return this.skip(); // Windows has neither owners nor modes
     await mkdir(own());
     const elsewhere = join(folder.path, 'elsewhere');
     await writeFile(elsewhere, 'not ours', { mode: 0o600 });
@@ -77,7 +77,7 @@ describe('the disk under the last known good pins', () => {
   });
 
   it('refuses a pipe, a device and a directory, and does not wait for them', async function () {
-    if (!hasOwners) return this.skip();
+    if (!hasOwners) return this.skip(); // Windows has neither owners nor modes
     await mkdir(own());
     execFileSync('mkfifo', ['-m', '600', file()]);
     await isRefused(readCopy(file(), 100));
@@ -87,7 +87,7 @@ describe('the disk under the last known good pins', () => {
 
   it("refuses another user's file and directory", async function () {
     // Only root can give something away.
-    if (!isRoot) return this.skip();
+    if (!isRoot) return this.skip(); // only root can give a file away
     await writeCopy(own(), 'a.pins', bytes, Date.now());
     await chown(file(), nobody, nobody);
     await isRefused(readCopy(file(), 100));
@@ -98,7 +98,7 @@ describe('the disk under the last known good pins', () => {
 
   for (const mode of [0o720, 0o702, 0o777, 0o1777]) {
     it(`refuses a directory of mode ${mode.toString(8)}, in which others may write`, async function () {
-      if (!hasOwners) return this.skip();
+      if (!hasOwners) return this.skip(); // Windows has neither owners nor modes
       await mkdir(own());
       await chmod(own(), mode);
       await isRefused(prepareDirectory(own()));
@@ -108,14 +108,14 @@ describe('the disk under the last known good pins', () => {
   }
 
   it('takes a directory that others may read, since pins are no secret', async function () {
-    if (!hasOwners) return this.skip();
+    if (!hasOwners) return this.skip(); // Windows has neither owners nor modes
     await mkdir(own(), { mode: 0o755 });
     await writeCopy(own(), 'a.pins', bytes, Date.now());
     expect(await readCopy(file(), 100)).to.have.length(3);
   });
 
   it('refuses a file that others may write', async function () {
-    if (!hasOwners) return this.skip();
+    if (!hasOwners) return this.skip(); // Windows has neither owners nor modes
     await writeCopy(own(), 'a.pins', bytes, Date.now());
     await chmod(file(), 0o620);
     await isRefused(readCopy(file(), 100));

@@ -321,7 +321,7 @@ describe('the last known good pins', () => {
   });
 
   it('fail a start whose directory others may write in: that is for a person to mend', async function () {
-    if (process.platform === 'win32') return this.skip();
+    if (process.platform === 'win32') return this.skip(); // Windows has no modes
     await mkdir(directory());
     for (const path of [directory(), join(folder.path, 'file')]) {
       if (path === directory()) await chmod(path, 0o777);
