@@ -30,9 +30,9 @@ const passedOn = ['connect', 'disconnect', 'connectionError', 'drain'] as const;
  *
  * After a rotation idle connections that no longer match are destroyed at once, busy ones finish their responses within
  * `drainTimeoutMs` (a key under `$revoked` gets no time), requests that wait handshake anew, and connections that still
- * match stay warm. What ends by the clock is treated so within 30 seconds. A TLS session is resumed only while the pins in force accept the certificates under which it was
- * earned. The host that is dialled governs, not a `Host` header. Plain `http:` is refused (`ERR_PIN_INSECURE_SCHEME`)
- * unless the host's row says `none`. One dispatcher per process, kept.
+ * match stay warm. What ends by the clock is treated so within 30 seconds. A TLS session is resumed only while the pins
+ * in force accept the certificates under which it was earned. The host that is dialled governs, not a `Host` header.
+ * Plain `http:` is refused (`ERR_PIN_INSECURE_SCHEME`) unless the host's row says `none`. One dispatcher per process, kept.
  *
  * @example
  * const dispatcher = new PinnedDispatcher(pins);

@@ -172,8 +172,8 @@ export class PinResolver implements AsyncDisposable {
    * Options that pin one connection; a fresh object each call.
    *
    * **Security:** covers new handshakes; a client with a session cache of its own (undici) has to have it switched off,
-   * since Node checks nothing of a resumed session, nor of a TLS 1.3 pre-shared key (`pskCallback`). `host` fixes the host whose pins (and name) count, whatever the client passes
-   * to the check; `port` makes rows with a port count.
+   * since Node checks nothing of a resumed session, nor of a TLS 1.3 pre-shared key (`pskCallback`). `host` fixes the
+   * host whose pins (and name) count, whatever the client passes to the check; `port` makes rows with a port count.
    *
    * @throws TypeError (`ERR_INVALID_OPTION`) for a port that is none
    */

@@ -94,8 +94,8 @@ class MysqlStream extends Duplex {
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    if (this.#isLoggedIn) {
-      this.#write(chunk, done);
+    if (this.#isLoggedIn && this.#secured !== undefined) {
+      this.#secured.write(chunk, done);
       return;
     }
     try {
@@ -189,9 +189,5 @@ class MysqlStream extends Duplex {
       if (rest.length > 0) this.push(rest);
       return;
     }
-  }
-
-  #write(chunk: Buffer, done: (error?: Error | null) => void): void {
-    this.#secured?.write(chunk, done);
   }
 }
