@@ -3,10 +3,11 @@ const { appendFileSync } = require('node:fs');
 const { reporters } = require('mocha');
 
 const openHandleDelayMs = 5_000;
+const shownStackLines = 12;
 
 /**
  * Mocha's spec reporter with one last line for machines: `N passed, N failed, N skipped`. With PINVAULT_TOTALS_FILE
- * the numbers go there instead, and whoever set it prints the line once the process has really ended.
+ * the numbers and what failed go there instead, and whoever set it prints them once the process has really ended.
  */
 module.exports = class PinvaultReporter extends reporters.Spec {
   constructor(runner, options) {
@@ -17,10 +18,9 @@ module.exports = class PinvaultReporter extends reporters.Spec {
     runner.once('end', () => {
       const { passes: passed, failures: failed, pending: skipped } = this.stats;
       if (totalsFile) {
-        appendFileSync(
-          totalsFile,
-          `${JSON.stringify({ node: process.versions.node, passed, failed, skipped })}\n`,
-        );
+        const failures = this.failures.map(describeFailure);
+        const totals = { node: process.versions.node, passed, failed, skipped, failures };
+        appendFileSync(totalsFile, `${JSON.stringify(totals)}\n`);
       } else {
         console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
       }
@@ -29,6 +29,12 @@ module.exports = class PinvaultReporter extends reporters.Spec {
     });
   }
 };
+
+function describeFailure(test) {
+  const { stack, message } = test.err ?? {};
+  const text = String(stack || message || 'no error is known');
+  return { title: test.fullTitle(), error: text.split('\n').slice(0, shownStackLines).join('\n') };
+}
 
 function nameOpenHandles() {
   const counts = new Map();

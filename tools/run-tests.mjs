@@ -65,7 +65,9 @@ async function run(title, args, options) {
   const { exitCode, problem } = await runMocha(args, options);
   if (problem) {
     // the numbers must not look better than the exit code
-    await appendFile(options.totalsFile, `${JSON.stringify({ passed: 0, failed: 1, skipped: 0 })}\n`);
+    const failures = [{ title, error: problem }];
+    const totals = { passed: 0, failed: 1, skipped: 0, failures };
+    await appendFile(options.totalsFile, `${JSON.stringify(totals)}\n`);
     return `${title}: ${problem}`;
   }
   const last = (await readTotals(options.totalsFile)).at(-1);
