@@ -31,7 +31,7 @@ describe("the operators' chapter", () => {
 });
 
 describeWithOpenBao("the commands of the operators' chapter", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   let site: Site;
   let world: World;

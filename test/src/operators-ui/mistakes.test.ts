@@ -14,7 +14,7 @@ function said(mistake: string): string {
 }
 
 describeWithOpenBao("the mistakes of the operators' chapter", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   let site: Site;
   let world: World;

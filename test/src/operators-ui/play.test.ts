@@ -78,7 +78,7 @@ class Game {
 }
 
 describeWithVaultUi('npm run demo -- --play', function () {
-  this.timeout(90_000);
+  this.timeout(180_000);
 
   let browser: Browser;
   let temporary: string;

@@ -6,7 +6,7 @@ import { VaultUi } from './vault-ui.js';
 import { host, operator, Site, World } from './world.js';
 
 describeWithVaultUi("an operator in the vault's own web interface", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
 
   let browser: Browser;
   let site: Site;

@@ -58,11 +58,18 @@ export class Room {
     if (started.exitCode !== 0) throw new Error(`${program} failed: ${started.log()}`);
   }
 
-  /** Waits until `started` takes connections. @throws Error with all that it printed, where it does not */
-  async listening(started: StartedProcess, port = this.port): Promise<RealServer> {
+  /**
+   * Waits until `started` takes connections. @throws Error with all that it printed, where it does not
+   *
+   * @param ready - what it prints once it is ready, where it takes connections before and turns them away
+   */
+  async listening(
+    started: StartedProcess,
+    { port = this.port, ready = /^/u }: { readonly port?: number; readonly ready?: RegExp } = {},
+  ): Promise<RealServer> {
     try {
       await until(
-        async () => started.hasEnded || takesConnections(port),
+        async () => started.hasEnded || (ready.test(started.log()) && (await takesConnections(port))),
         () => started.log(),
         60_000,
       );

@@ -33,7 +33,8 @@ export const realServers = {
       await room.run(program.replace(/postgres$/u, 'initdb'), init);
       const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off'];
       const args = ['-D', data, '-p', String(room.port), ...settings.flatMap((each) => ['-c', each])];
-      const server = await room.listening(room.start(program, args));
+      const ready = /database system is ready to accept connections/u;
+      const server = await room.listening(room.start(program, args), { ready });
       return { server, behind: { port: server.port, prelude: postgresPrelude } };
     },
   },
@@ -171,7 +172,7 @@ async function startMosquitto(program: string, listener: 0 | 1): Promise<RealSer
   ];
   await writeFile(config, [...listeners, 'allow_anonymous true', 'persistence false', ''].join('\n'));
   await own(config);
-  return room.listening(room.start(program, ['-c', config]), room.port + listener);
+  return room.listening(room.start(program, ['-c', config]), { port: room.port + listener });
 }
 
 async function writeIdentity(
