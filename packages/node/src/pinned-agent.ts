@@ -77,6 +77,8 @@ export class PinnedAgent extends Agent {
   #unfit: Duplex | undefined;
   // Refusals of a certificate that may not be the server's any more.
   readonly #overtaken = new WeakSet<Error>();
+  // The pools of connections, by the options that Node keeps with each.
+  readonly #poolNames = new WeakMap<object, string>();
 
   /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole */
   constructor(pins: PinSource, options: PinnedAgentOptions = {}) {
@@ -95,8 +97,26 @@ export class PinnedAgent extends Agent {
       idle: () => this.#idle(),
     });
     this.#proofPools = new ProofPools(pins, drop);
-    // Before the agent's own listener, which would hand the socket to the next request. It finds it destroyed instead.
-    this.prependListener('free', (socket: Duplex) => this.#onFree(socket));
+    this.#listenBeforeNode();
+  }
+
+  /** Node's own listener would hand the socket to the next request: it finds it destroyed instead. */
+  #listenBeforeNode(): void {
+    const nodes = this.listeners('free');
+    this.removeAllListeners('free');
+    // In one listener: with a second, every response would cost Node a copy of the list.
+    this.on('free', (socket: Duplex, options: RequestOptions) => {
+      this.#onFree(socket, options);
+      for (const listener of nodes) Reflect.apply(listener, this, [socket, options]);
+    });
+  }
+
+  /**
+   * The name of the pool for these options. Node asks after each response for that of the connection, and puts it together
+   * from some thirty options, certificates among them: more work than all checks of a request. It is remembered.
+   */
+  override getName(options?: RequestOptions): string {
+    return (options && this.#poolNames.get(options)) ?? super.getName(options);
   }
 
   /**
@@ -281,9 +301,10 @@ export class PinnedAgent extends Agent {
   }
 
   /** A response has ended, or a new connection is handed to a queued request: the latter has no evidence yet. */
-  #onFree(socket: Duplex): void {
+  #onFree(socket: Duplex, options: RequestOptions): void {
     const connection = this.#connections.of(socket);
     if (connection === undefined) return;
+    if (!this.#poolNames.has(options)) this.#poolNames.set(options, super.getName(options));
     // Into the pool: judged when it is taken from there. To a request that waits: judged now.
     const isOver = connection.drainTimer !== undefined || this.#proofPools.isOver(socket);
     if (isOver || (this.#hasQueue() && whyStale(this.#pins, connection) !== undefined)) socket.destroy();

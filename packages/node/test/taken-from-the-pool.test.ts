@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import type { ClientRequest, ServerResponse } from 'node:http';
+import { Agent } from 'node:https';
 import { expect } from 'chai';
 import { PinProviderError } from '@pinvault/core';
 import { type Answer, codeOf, host, PinnedService, StandingClock } from './support/pinned-service.js';
@@ -165,6 +166,20 @@ describe('a connection that PinnedAgent takes from its pool', () => {
       expect([service.server.connections, other.server.connections]).to.deep.equal([1, 1]);
     } finally {
       await other.close();
+    }
+  });
+
+  it('is pooled under the name that Node gives it, apart from those with other TLS options', async () => {
+    service = await PinnedService.start();
+    const plain = new Agent({ ...service.agent.options });
+    try {
+      for (const agent of [service.agent, plain])
+        for (const options of [{}, { minVersion: 'TLSv1.2' }, {}, { minVersion: 'TLSv1.2' }, {}] as const)
+          expect(await service.get({ agent, ...options })).to.deep.equal({ status: 200, text: 'ok' });
+      expect(service.server.connections).to.equal(4);
+      expect(Object.keys(service.agent.freeSockets)).to.deep.equal(Object.keys(plain.freeSockets));
+    } finally {
+      plain.destroy();
     }
   });
 });
