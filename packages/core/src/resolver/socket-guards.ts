@@ -85,7 +85,9 @@ export class SocketGuards implements GuardWatcher {
       const guarded = reference.deref();
       if (guarded === undefined) this.#forget(reference);
       else {
-        if (host === undefined || guarded.host === undefined || guarded.host === host) guarded.look();
+        const isConcerned = host === undefined || guarded.host === undefined || guarded.host === host;
+        // A socket of somebody's own may throw: the others are judged all the same.
+        if (isConcerned) this.#context.tell(() => guarded.look());
         waitMs = Math.min(waitMs, this.#waitFor(guarded));
       }
     }

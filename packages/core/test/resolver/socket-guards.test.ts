@@ -335,6 +335,17 @@ describe('guardSocket', () => {
     }
   });
 
+  it('judges the others where a socket throws as it is destroyed', async () => {
+    await start();
+    const [broken, next] = [new FakeSocket().secure(), new FakeSocket().secure()];
+    for (const socket of [broken, next]) guard(socket, { policy: 'close' });
+    broken.destroy = (): never => {
+      throw new Error('this throws');
+    };
+    await publish(started, { [host]: other });
+    expect(next.code).to.equal('ERR_PIN_MISMATCH');
+  });
+
   it('survives an owner that throws', async () => {
     await start();
     const socket = new FakeSocket().secure();
