@@ -50,7 +50,10 @@ export function pinnedMqttOptions<Options extends MqttOptions>(
     if ((options as Record<string, unknown>)[name] !== undefined)
       throw invalidOption(name, 'would dial another way than the URL says, where no pins are checked');
   }
-  const ws: { readonly followRedirects?: unknown } = options.wsOptions ?? {};
+  const ws: { readonly followRedirects?: unknown; readonly createConnection?: unknown } =
+    options.wsOptions ?? {};
+  if (ws.createConnection !== undefined)
+    throw invalidOption('createConnection', 'would dial in place of the pinned connection');
   if (ws.followRedirects === true)
     throw invalidOption('followRedirects', 'would follow to a host that has other pins, or none');
   const host = hostname.replace(/^\[(.*)\]$/u, '$1');
@@ -62,7 +65,9 @@ export function pinnedMqttOptions<Options extends MqttOptions>(
     ...(isIP(host) === 0 && { servername: host }),
     ...pins.tlsOptions({ host, port: port === '' ? defaultPort : Number(port) }),
   };
+  // mqtt takes it rather than that of the URL: another one, passed by mistake, cannot take TLS away.
+  const pinned = { ...options, protocol: protocol.slice(0, -1) };
   return protocol === 'mqtts:'
-    ? { ...options, ...tls }
-    : { ...options, wsOptions: { ...options.wsOptions, ...tls } };
+    ? { ...pinned, ...tls }
+    : { ...pinned, wsOptions: { ...options.wsOptions, ...tls } };
 }

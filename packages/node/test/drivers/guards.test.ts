@@ -78,6 +78,11 @@ describe('the guards of drivers', () => {
       expect(options).to.include({ ca: 'ca', servername: 'a.test', rejectUnauthorized: true });
     });
 
+    it('says the protocol, so that another URL beside them cannot take TLS away', () => {
+      expect(pinnedMqttOptions(pins, 'mqtts://a.test')).to.include({ protocol: 'mqtts' });
+      expect(pinnedMqttOptions(pins, 'wss://a.test')).to.include({ protocol: 'wss' });
+    });
+
     it('puts them into wsOptions for wss:, with what stood at the top', () => {
       const options = pinnedMqttOptions(pins, 'wss://a.test/mqtt', { ca: 'ca', wsOptions: { headers: {} } });
       expect(options.wsOptions).to.include({ ca: 'ca', servername: 'a.test', rejectUnauthorized: true });
@@ -102,6 +107,8 @@ describe('the guards of drivers', () => {
     it("refuses options in the pins' place", () => {
       expectInvalid(() => pinnedMqttOptions(pins, 'wss://a.test', { wsOptions: { agent: {} } }));
       expectInvalid(() => pinnedMqttOptions(pins, 'wss://a.test', { wsOptions: { followRedirects: true } }));
+      const createConnection = (): undefined => undefined;
+      expectInvalid(() => pinnedMqttOptions(pins, 'wss://a.test', { wsOptions: { createConnection } }));
       for (const options of [
         { protocol: 'mqtt' },
         { servers: [{ host: 'a.test', port: 1883, protocol: 'mqtt' }] },
