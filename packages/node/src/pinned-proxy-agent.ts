@@ -2,10 +2,11 @@ import type { ClientRequest } from 'node:http';
 import type { RequestOptions } from 'node:https';
 import { Duplex } from 'node:stream';
 import type { PinSource } from '@pinvault/core';
+import { drop } from './connections.js';
 import { intercept } from './intercept.js';
 import { type OnSocket, PinnedAgent } from './pinned-agent.js';
 import { type PinnedProxyAgentOptions, type ProxySettings, readProxyOptions } from './proxy-options.js';
-import { digTunnel } from './tunnel.js';
+import { digTunnel, type ProxyWatch } from './tunnel.js';
 
 /** What Node keeps of its sockets; `sockets` is public and read-only by its types. */
 interface SocketCounts {
@@ -27,7 +28,8 @@ interface TunnelledOptions extends RequestOptions {
 /**
  * A `PinnedAgent` that reaches its targets through an HTTP or HTTPS proxy (CONNECT). The target is pinned as without a
  * proxy, in the handshake inside the tunnel, and again at every rotation; the proxy sees a name, a port and ciphertext.
- * An `https://` proxy can be pinned as well, on its own account: `proxyPins`.
+ * An `https://` proxy can be pinned as well, on its own account: `proxyPins`. A tunnel through a proxy whose pin was
+ * removed takes no further request: it ends at once, or with the response that it is in, or after `drainTimeoutMs`.
  *
  * @example
  * const agent = new PinnedProxyAgent(pins, { proxy: 'http://proxy.example.com:3128' });
@@ -35,12 +37,35 @@ interface TunnelledOptions extends RequestOptions {
  */
 export class PinnedProxyAgent extends PinnedAgent {
   readonly #settings: ProxySettings;
+  // The connections to targets, by their tunnels; those in their handshake are not among them.
+  readonly #inTunnels = new WeakMap<Duplex, Duplex>();
+  // Connections whose proxy is not accepted any more.
+  readonly #drained = new WeakSet<Duplex>();
+  readonly #watch: ProxyWatch;
 
   /** @throws TypeError (`ERR_INVALID_OPTION`) for an option that would open a hole, or leave the target unpinned */
   constructor(pins: PinSource, options: PinnedProxyAgentOptions) {
     const { settings, agentOptions } = readProxyOptions(options);
     super(pins, agentOptions);
     this.#settings = settings;
+    this.#watch = {
+      graceMs: options.drainTimeoutMs ?? 30_000,
+      onDrain: (tunnel, reason) => this.#drain(tunnel, reason),
+    };
+    // Before Node's listener, which would hand the connection to the next request.
+    if (settings.proxyPins !== undefined)
+      this.prependListener('free', (socket: Duplex) => {
+        if (this.#drained.has(socket)) socket.destroy();
+      });
+  }
+
+  #drain(tunnel: Duplex, reason: Error): void {
+    const socket = this.#inTunnels.get(tunnel);
+    // No request has gone through it yet.
+    if (socket === undefined) tunnel.destroy(reason);
+    else if (Object.values(this.freeSockets).some((free) => free?.some((idle) => idle === socket)))
+      drop(socket);
+    else this.#drained.add(socket);
   }
 
   /**
@@ -82,7 +107,7 @@ export class PinnedProxyAgent extends PinnedAgent {
       goOn(tunnel instanceof Error && request.destroyed ? { reason } : tunnel);
     };
     if (request.destroyed) abort.abort(new Error('the request was destroyed'));
-    digTunnel(proxy, host, port, this.#settings, abort.signal).then(finish, finish);
+    digTunnel(proxy, host, port, this.#settings, this.#watch, abort.signal).then(finish, finish);
   }
 
   /** A tunnel counts as the connection that it will be, so that `maxSockets` holds. */
@@ -110,7 +135,11 @@ export class PinnedProxyAgent extends PinnedAgent {
     if (tunnel instanceof Error) return new BrokenTunnel(tunnel);
     if (tunnel === undefined) return super.createConnection(rest, onConnection);
     if (!(tunnel instanceof Duplex)) return abandonedSocket(tunnel);
-    return super.createConnection({ ...rest, socket: tunnel } as RequestOptions, onConnection);
+    const socket = super.createConnection({ ...rest, socket: tunnel } as RequestOptions, onConnection);
+    // In the end of its proxy lies the reason of its own.
+    tunnel.once('error', (reason) => socket?.destroy(reason));
+    socket?.once('secureConnect', () => this.#inTunnels.set(tunnel, socket));
+    return socket;
   }
 }
 

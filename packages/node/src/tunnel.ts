@@ -6,6 +6,14 @@ import type { TLSSocket } from 'node:tls';
 import type { ProxySettings } from './proxy-options.js';
 import { serverName } from './target.js';
 
+/** What a tunnel's owner learns of a proxy whose pins no longer accept it. */
+export interface ProxyWatch {
+  /** How long what is under way in the tunnel may go on, in ms. */
+  readonly graceMs: number;
+  /** Time to use the tunnel for nothing new. */
+  onDrain(tunnel: Duplex, reason: Error): void;
+}
+
 /**
  * Digs a tunnel to `host:port` through a proxy (RFC 9110 §9.3.6), by Node's own client. Nothing but the CONNECT has gone
  * to the proxy when it resolves, and nothing at all has come out of the tunnel.
@@ -18,10 +26,11 @@ export async function digTunnel(
   host: string,
   port: number,
   settings: Omit<ProxySettings, 'proxyOf'>,
+  watch: ProxyWatch,
   signal: AbortSignal,
 ): Promise<Duplex> {
   const authority = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
-  const request = connectRequest(proxy, authority, settings);
+  const request = connectRequest(proxy, authority, settings, watch);
   return new Promise((resolve, reject) => {
     const giveUp = (reason: Error): void => void request.destroy(reason);
     const onAbort = (): void => giveUp(signal.reason as Error);
@@ -67,6 +76,7 @@ function connectRequest(
   proxy: URL,
   authority: string,
   { proxyTls, proxyPins }: Pick<ProxySettings, 'proxyTls' | 'proxyPins'>,
+  { graceMs, onDrain }: ProxyWatch,
 ): http.ClientRequest {
   const host = proxy.hostname.replace(/^\[|\]$/g, '');
   const isTls = proxy.protocol === 'https:';
@@ -91,7 +101,11 @@ function connectRequest(
   } as https.RequestOptions);
   if (proxyPins !== undefined) {
     request.once('socket', (socket) => {
-      proxyPins.guardSocket(socket as TLSSocket, { host: nameOf(proxyTls.servername, host), port });
+      proxyPins.guardSocket(
+        socket as TLSSocket,
+        { host: nameOf(proxyTls.servername, host), port },
+        { graceMs, onDrain: (reason) => onDrain(socket, reason) },
+      );
     });
   }
   return request;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import https from 'node:https';
 import type { ServerResponse } from 'node:http';
 import { expect } from 'chai';
-import { createStaticProvider, PinResolver } from '@pinvault/core';
+import { createStaticProvider, PinResolver, type StaticPinProvider } from '@pinvault/core';
 import { loopbackLookup } from '@pinvault/testing';
 import { PinnedProxyAgent, type PinnedProxyAgentOptions, proveLive } from '#src/index.js';
 import { ConnectProxy } from './support/connect-proxy.js';
@@ -225,30 +225,110 @@ describe('PinnedProxyAgent', () => {
       }
     });
 
-    it('is pinned on its own account: no CONNECT reaches one that does not match', async () => {
-      const { tlsProxy, pin } = await startTlsProxy();
-      const provider = createStaticProvider({ [address]: pin });
-      const proxyPins = await PinResolver.create(provider, { warnings: false });
-      try {
-        const agent = agentWith({ proxy: tlsProxy.url, proxyTls: { ca: service.root.pem }, proxyPins });
-        expect(await service.get({ agent })).to.deep.equal(ok);
-        provider.update({ [address]: service.newLeaf.pin });
-        await proxyPins.refresh();
-        // A new tunnel is wanted while the first one drains.
-        const another = agentWith({ proxy: tlsProxy.url, proxyTls: { ca: service.root.pem }, proxyPins });
-        expect(codeOf(await service.get({ agent: another }))).to.equal('ERR_PIN_MISMATCH');
-        // And that one ends with its key.
-        const [[tunnel] = []] = Object.values(agent.freeSockets);
-        const ended = new Promise((resolve) => tunnel?.once('close', resolve));
-        provider.update({ [address]: service.newLeaf.pin, $revoked: pin });
-        await proxyPins.refresh();
-        await ended;
-        expect(codeOf(await service.get({ agent }))).to.equal('ERR_PIN_REVOKED');
-        expect(tlsProxy.asked).to.have.length(1);
-      } finally {
+    describe('and is pinned on its own account', () => {
+      let tlsProxy: ConnectProxy;
+      let provider: StaticPinProvider;
+      let proxyPins: PinResolver;
+      let pin: string;
+      let proxyCa: string;
+
+      beforeEach(async () => {
+        ({ tlsProxy, pin } = await startTlsProxy());
+        proxyCa = service.root.pem;
+        provider = createStaticProvider({ [address]: pin });
+        proxyPins = await PinResolver.create(provider, { warnings: false });
+      });
+      afterEach(async () => {
         await proxyPins.close();
         await tlsProxy.close();
+      });
+
+      const pinnedAgent = (options: Partial<PinnedProxyAgentOptions> = {}): PinnedProxyAgent =>
+        agentWith({ proxy: tlsProxy.url, proxyTls: { ca: proxyCa }, proxyPins, ...options });
+
+      async function rotateProxy(rows: Readonly<Record<string, string>>): Promise<void> {
+        provider.update(rows);
+        expect((await proxyPins.refresh()).outcome).to.equal('rotated');
       }
+
+      /** The service answers when it is told to. */
+      async function holdAnswers(): Promise<ServerResponse[]> {
+        await service.close();
+        const held: ServerResponse[] = [];
+        const respond = (_request: unknown, response: ServerResponse): void => void held.push(response);
+        service = await PinnedService.start({ server: { respond } });
+        return held;
+      }
+
+      /** Ends with the test's time: a loop that outlives it would hold the process. */
+      async function isTrue(condition: () => boolean): Promise<void> {
+        const deadline = Date.now() + 9_000;
+        while (!condition()) {
+          if (Date.now() > deadline) throw new Error('it does not come true');
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      }
+
+      it('no CONNECT reaches one that does not match', async () => {
+        await rotateProxy({ [address]: service.newLeaf.pin });
+        expect(codeOf(await service.get({ agent: pinnedAgent() }))).to.equal('ERR_PIN_MISMATCH');
+        expect(tlsProxy.asked).to.deep.equal([]);
+      });
+
+      it('an idle tunnel ends with the pin of its proxy', async () => {
+        const agent = pinnedAgent();
+        expect(await service.get({ agent })).to.deep.equal(ok);
+        await rotateProxy({ [address]: service.newLeaf.pin });
+        expect(Object.keys(agent.freeSockets)).to.deep.equal([]);
+        expect(codeOf(await service.get({ agent }))).to.equal('ERR_PIN_MISMATCH');
+        expect([tlsProxy.asked.length, service.server.requests]).to.deep.equal([1, 1]);
+      });
+
+      it('an idle tunnel stays warm where the pin of its proxy does', async () => {
+        const agent = pinnedAgent();
+        expect(await service.get({ agent })).to.deep.equal(ok);
+        await rotateProxy({ [address]: `${pin} ${service.newLeaf.pin}` });
+        expect(await service.get({ agent })).to.deep.equal(ok);
+        expect(tlsProxy.asked).to.have.length(1);
+      });
+
+      it('a busy tunnel finishes its response, and takes no request from the queue', async () => {
+        const held = await holdAnswers();
+        const agent = pinnedAgent({ maxSockets: 1 });
+        const answer = service.get({ agent });
+        await isTrue(() => held.length === 1);
+        const queued = service.get({ agent });
+        await rotateProxy({ [address]: service.newLeaf.pin });
+        held[0]?.end('late');
+        expect(await answer).to.deep.equal({ status: 200, text: 'late' });
+        expect(codeOf(await queued)).to.equal('ERR_PIN_MISMATCH');
+        expect([tlsProxy.asked.length, service.server.requests]).to.deep.equal([1, 1]);
+      });
+
+      for (const [what, options, revoked, code] of [
+        ['after drainTimeoutMs', { drainTimeoutMs: 1 }, false, 'ERR_PIN_MISMATCH'],
+        ['at once when its key is revoked', {}, true, 'ERR_PIN_REVOKED'],
+      ] as const) {
+        it(`a busy tunnel ends ${what}, with the reason`, async () => {
+          const held = await holdAnswers();
+          const agent = pinnedAgent(options);
+          const answer = service.get({ agent });
+          await isTrue(() => held.length === 1);
+          await rotateProxy({ [address]: service.newLeaf.pin, ...(revoked && { $revoked: pin }) });
+          expect(codeOf(await answer)).to.equal(code);
+        });
+      }
+
+      it('a tunnel that is dug while the pin goes carries no request', async () => {
+        let dig: () => void = () => undefined;
+        tlsProxy.answer = (_request, _client, go) => (dig = go);
+        const answer = service.get({ agent: pinnedAgent() });
+        await isTrue(() => tlsProxy.asked.length === 1);
+        await rotateProxy({ [address]: service.newLeaf.pin });
+        dig();
+        expect(codeOf(await answer)).to.equal('ERR_PIN_MISMATCH');
+        expect(service.server.applicationBytes).to.equal(0);
+      });
     });
   });
 
