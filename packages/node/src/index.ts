@@ -20,6 +20,8 @@ export type {
   ProveLiveOptions,
 } from './prove-live.js';
 export type { SocketPins } from './socket-pins.js';
+export { pinnedIoredisOptions } from './drivers/pinned-ioredis-options.js';
+export type { IoredisOptions, PinnedIoredisPlace } from './drivers/pinned-ioredis-options.js';
 export { pinnedMqttOptions } from './drivers/pinned-mqtt-options.js';
 export type { MqttOptions } from './drivers/pinned-mqtt-options.js';
 export { pinnedMysqlStream } from './drivers/pinned-mysql-stream.js';

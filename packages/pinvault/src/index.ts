@@ -9,6 +9,7 @@ export {
   connectPinnedTls,
   createPinnedGrpcClient,
   PinnedAgent,
+  pinnedIoredisOptions,
   pinnedMqttOptions,
   pinnedMysqlStream,
   pinnedPgConfig,

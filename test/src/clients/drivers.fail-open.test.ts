@@ -4,7 +4,13 @@ import { MongoClient } from 'mongodb';
 import mqtt from 'mqtt';
 import mysql from 'mysql2/promise';
 import pg from 'pg';
-import { pinErrorCode, pinnedMqttOptions, pinnedMysqlStream, pinnedPgConfig } from 'pinvault';
+import {
+  pinErrorCode,
+  pinnedIoredisOptions,
+  pinnedMqttOptions,
+  pinnedMysqlStream,
+  pinnedPgConfig,
+} from 'pinvault';
 import { Scene, Servers, whyNoServer } from './scene.js';
 import type { ServerName } from './client.js';
 
@@ -85,7 +91,7 @@ describe('holes of drivers', function () {
     expect(front.applicationBytes).to.equal(bytes);
   });
 
-  it('ioredis drops the pins for ?tls= in the URL; host, port and tls do not', async function () {
+  it('ioredis drops the pins for ?tls= in the URL; pinnedIoredisOptions refuses it', async function () {
     const { pins, front } = await impostor.call(this, 'redis');
     const { host, port, ca } = (scene as Scene).place();
     const options = {
@@ -95,7 +101,12 @@ describe('holes of drivers', function () {
     };
     const open = new Redis(`rediss://${host}:${String(port)}/?tls=true`, options);
     expect(open.options.tls).to.equal('true');
-    const closed = new Redis({ host, port, ...options });
+    const url = `rediss://${host}:${String(port)}`;
+    expect(() => pinnedIoredisOptions(pins, `${url}/?tls=true`)).to.throw(TypeError);
+    const retryStrategy = (): null => null;
+    const closed = new Redis(
+      pinnedIoredisOptions(pins, url, { lazyConnect: true, retryStrategy, tls: { ca } }),
+    );
     const failed = new Promise((resolve) => void closed.once('error', resolve));
     await closed.connect().catch(() => undefined);
     expect(pinErrorCode(await failed)).to.equal('ERR_PIN_MISMATCH');

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createStaticProvider, PinResolver } from '@pinvault/core';
-import { pinnedMqttOptions, pinnedMysqlStream, pinnedPgConfig } from '#src/index.js';
+import { pinnedIoredisOptions, pinnedMqttOptions, pinnedMysqlStream, pinnedPgConfig } from '#src/index.js';
 
 const pin = `sha256/${Buffer.alloc(32, 1).toString('base64')}`;
 const invalid = { code: 'ERR_INVALID_OPTION' };
@@ -118,6 +118,47 @@ describe('the guards of drivers', () => {
         { transformWsUrl: () => 'ws://a.test' },
       ])
         expectInvalid(() => pinnedMqttOptions(pins, 'wss://a.test', options as object));
+    });
+  });
+
+  describe('pinnedIoredisOptions', () => {
+    it('takes the URL apart, and puts the pins where they count', () => {
+      const url = 'rediss://user:ca%40nary@a.test:6380/2';
+      const options = pinnedIoredisOptions(pins, url, { lazyConnect: true, tls: { ca: 'ca' } });
+      expect(options).to.include({ host: 'a.test', port: 6380, username: 'user', password: 'ca@nary' });
+      expect(options).to.include({ db: 2, lazyConnect: true });
+      expect(options.tls).to.include({ ca: 'ca', servername: 'a.test', rejectUnauthorized: true });
+      expect(pinnedIoredisOptions(pins, 'rediss://[::1]').tls).to.include({ host: '::1', port: 6379 });
+    });
+
+    for (const url of [
+      'redis://a.test',
+      'a.test:6379',
+      '/tmp/redis.sock',
+      'rediss://:canary@a.test/?tls=true',
+      'rediss://:canary@a.test/?path=/tmp/redis.sock',
+      'rediss:///0',
+      'rediss://:canary@a.test/two',
+      'rediss://:canary@a.test:port',
+    ]) {
+      it(`refuses ${url}, and tells no password`, () => {
+        expect(() => pinnedIoredisOptions(pins, url))
+          .to.throw(TypeError)
+          .that.includes(invalid)
+          .and.satisfies((error: Error) => !error.message.includes('canary'));
+      });
+    }
+
+    it("refuses options in the pins' place", () => {
+      for (const options of [
+        { sentinels: [{ host: 'a.test' }] },
+        { Connector: class {} },
+        { path: '/tmp/redis.sock' },
+        { host: 'b.test' },
+        { tls: { rejectUnauthorized: false } },
+        { tls: 'RedisCloudFixed' },
+      ])
+        expectInvalid(() => pinnedIoredisOptions(pins, 'rediss://a.test', options as object));
     });
   });
 
