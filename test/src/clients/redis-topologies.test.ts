@@ -1,6 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createMemoryProvider, createRootCa, type MemoryProvider, type TestCertificate } from '@pinvault/testing';
+import {
+  createMemoryProvider,
+  createRootCa,
+  type MemoryProvider,
+  type TestCertificate,
+} from '@pinvault/testing';
 import { expect } from 'chai';
 import { Cluster, Redis } from 'ioredis';
 import { createPinResolver, pinErrorCode, type PinResolver } from 'pinvault';

@@ -45,7 +45,8 @@ export function pinnedIoredisOptions<Options extends IoredisOptions>(
   const { protocol, hostname, port: told, username, password, pathname, search } = new URL(url);
   if (protocol !== 'rediss:') throw invalidOption('url', 'is not rediss:, and has no pins to check');
   const host = hostname.replace(/^\[(.*)\]$/u, '$1');
-  if (host === '') throw invalidOption('url', 'names no host: the pins of a connection are those of its host');
+  if (host === '')
+    throw invalidOption('url', 'names no host: the pins of a connection are those of its host');
   if (search !== '')
     throw invalidOption('url', 'has parameters, which ioredis takes for options: pass them as options');
   for (const name of inThePinsPlace) {
