@@ -11,7 +11,7 @@ export interface ProxyWatch {
   /** How long what is under way in the tunnel may go on, in ms. */
   readonly graceMs: number;
   /** Time to use the tunnel for nothing new. */
-  onDrain(tunnel: Duplex, reason: Error): void;
+  readonly onDrain: (tunnel: Duplex, reason: Error) => void;
 }
 
 /**

@@ -8,6 +8,7 @@ import type { PinResolver } from '@pinvault/core';
 import { PinnedAgent, type PinnedAgentOptions, type PinSource } from '#src/index.js';
 import { loopbackLookup } from '@pinvault/testing';
 import { type Answer, codeOf, host, PinnedService, request } from './support/pinned-service.js';
+import { until } from './support/until.js';
 
 /** A resolver with something put in place of what it has. */
 function sourceOf(pins: PinResolver, rest: Pick<PinSource, 'prepare' | 'recheck'>): PinSource {
@@ -319,7 +320,7 @@ describe('a request whose connection was refused', () => {
     chance = () => finding.promise;
     const sent = https.get({ host, port: service.server.port, agent });
     const ended = errorOf(sent);
-    while (refusals.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => refusals.length > 0);
     const reason = new Error('changed my mind');
     sent.destroy(reason);
     expect(await ended).to.equal(reason);

@@ -7,6 +7,7 @@ import { loopbackLookup } from '@pinvault/testing';
 import { PinnedProxyAgent, type PinnedProxyAgentOptions, proveLive } from '#src/index.js';
 import { ConnectProxy } from './support/connect-proxy.js';
 import { codeOf, host, PinnedService, request } from './support/pinned-service.js';
+import { until } from './support/until.js';
 
 describe('PinnedProxyAgent', () => {
   let service: PinnedService;
@@ -75,7 +76,7 @@ describe('PinnedProxyAgent', () => {
     });
     const agent = agentWith();
     const answer = service.get({ agent });
-    while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => held.length > 0);
     await service.rotate({ [host]: service.newLeaf.pin });
     held[0]?.end('late');
     expect(await answer).to.deep.equal({ status: 200, text: 'late' });
@@ -141,7 +142,7 @@ describe('PinnedProxyAgent', () => {
     const agent = agentWith({ maxSockets: 1 });
     const sent = https.get({ host, port: service.server.port, agent });
     const failed = once(sent, 'error');
-    while (proxy.asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => proxy.asked.length > 0);
     proxy.answer = (_request, _client, dig) => dig();
     const next = service.get({ agent });
     sent.destroy(new Error('changed my mind'));
@@ -154,7 +155,7 @@ describe('PinnedProxyAgent', () => {
     proxy.answer = () => undefined;
     const agent = agentWith();
     const answer = service.get({ agent });
-    while (proxy.asked.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => proxy.asked.length > 0);
     agent.destroy();
     expect(await answer).to.have.property('error');
   });
@@ -260,15 +261,6 @@ describe('PinnedProxyAgent', () => {
         return held;
       }
 
-      /** Ends with the test's time: a loop that outlives it would hold the process. */
-      async function isTrue(condition: () => boolean): Promise<void> {
-        const deadline = Date.now() + 9_000;
-        while (!condition()) {
-          if (Date.now() > deadline) throw new Error('it does not come true');
-          await new Promise((resolve) => setImmediate(resolve));
-        }
-      }
-
       it('no CONNECT reaches one that does not match', async () => {
         await rotateProxy({ [address]: service.newLeaf.pin });
         expect(codeOf(await service.get({ agent: pinnedAgent() }))).to.equal('ERR_PIN_MISMATCH');
@@ -296,7 +288,7 @@ describe('PinnedProxyAgent', () => {
         const held = await holdAnswers();
         const agent = pinnedAgent({ maxSockets: 1 });
         const answer = service.get({ agent });
-        await isTrue(() => held.length === 1);
+        await until(() => held.length === 1);
         const queued = service.get({ agent });
         await rotateProxy({ [address]: service.newLeaf.pin });
         held[0]?.end('late');
@@ -313,7 +305,7 @@ describe('PinnedProxyAgent', () => {
           const held = await holdAnswers();
           const agent = pinnedAgent(options);
           const answer = service.get({ agent });
-          await isTrue(() => held.length === 1);
+          await until(() => held.length === 1);
           await rotateProxy({ [address]: service.newLeaf.pin, ...(revoked && { $revoked: pin }) });
           expect(codeOf(await answer)).to.equal(code);
         });
@@ -323,7 +315,7 @@ describe('PinnedProxyAgent', () => {
         let dig: () => void = () => undefined;
         tlsProxy.answer = (_request, _client, go) => (dig = go);
         const answer = service.get({ agent: pinnedAgent() });
-        await isTrue(() => tlsProxy.asked.length === 1);
+        await until(() => tlsProxy.asked.length === 1);
         await rotateProxy({ [address]: service.newLeaf.pin });
         dig();
         expect(codeOf(await answer)).to.equal('ERR_PIN_MISMATCH');

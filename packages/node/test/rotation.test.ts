@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import { findPinError } from '@pinvault/core';
 import { type SinonFakeTimers, useFakeTimers } from 'sinon';
 import { codeOf, host, PinnedService } from './support/pinned-service.js';
+import { until } from './support/until.js';
 
 describe('PinnedAgent at a rotation', () => {
   let service: PinnedService;
@@ -163,7 +164,7 @@ describe('PinnedAgent at a rotation', () => {
     });
     const first = service.get();
     const queued = [service.get(), service.get()];
-    while (waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => waiting.length > 0);
     await service.rotate({ [host]: service.newLeaf.pin });
     waiting[0]?.end('first');
     expect(await first).to.deep.equal({ status: 200, text: 'first' });
@@ -184,7 +185,7 @@ describe('PinnedAgent at a rotation', () => {
     });
     const first = service.get();
     const queued = [service.get(), service.get()];
-    while (waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => waiting.length > 0);
     service.server.use([service.newLeaf]);
     await service.rotate({ [host]: service.newLeaf.pin });
     waiting[0]?.end('first');
@@ -221,7 +222,7 @@ describe('PinnedAgent at a rotation', () => {
       const openTen = async (): Promise<Promise<unknown>[]> => {
         const wanted = held.length + 10;
         const answers = Array.from({ length: 10 }, () => service.get());
-        while (held.length < wanted) await new Promise((resolve) => setImmediate(resolve));
+        await until(() => held.length >= wanted);
         return answers;
       };
       await service.rotate({ [host]: `${oldLeaf.pin} ${newLeaf.pin}` });

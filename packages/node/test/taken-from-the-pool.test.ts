@@ -4,6 +4,7 @@ import { Agent } from 'node:https';
 import { expect } from 'chai';
 import { PinProviderError } from '@pinvault/core';
 import { type Answer, codeOf, host, PinnedService, StandingClock } from './support/pinned-service.js';
+import { until } from './support/until.js';
 
 /** Else the agent would have the pins confirmed after such a leap of the clock. */
 function takeStoreAway({ provider }: PinnedService): void {
@@ -20,12 +21,15 @@ describe('a connection that PinnedAgent takes from its pool', () => {
     clock = new StandingClock();
   });
 
+  /** As a date, which means the end of that day: more than five days from now, and six at most. */
+  const inFiveDays = (): string => new Date(clock.now() + 5 * 86_400_000).toISOString().slice(0, 10);
+
   afterEach(() => service.close());
 
   it('ends with the until= of the pin that let it in, without any rotation', async () => {
     service = await PinnedService.start({ pins: { clock, maxStaleMs: Infinity } });
     const { oldLeaf, newLeaf } = service;
-    await service.rotate({ [host]: `${oldLeaf.pin} until=2026-11-30`, [`${host}#next`]: newLeaf.pin });
+    await service.rotate({ [host]: `${oldLeaf.pin} until=${inFiveDays()}`, [`${host}#next`]: newLeaf.pin });
     await service.get();
     clock.move(4 * 86_400_000);
     await service.get();
@@ -70,7 +74,7 @@ describe('a connection that PinnedAgent takes from its pool', () => {
       server: { respond: (_request, response) => void held.push(response) },
     });
     const [first, waiting] = [service.get(), service.get()];
-    while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    await until(() => held.length > 0);
     clock.move(60_001);
     held[0]?.end('ok');
     expect(await first).to.deep.equal({ status: 200, text: 'ok' });
@@ -122,7 +126,7 @@ describe('a connection that PinnedAgent takes from its pool', () => {
         },
       });
       const { oldLeaf, newLeaf, server } = service;
-      await service.rotate({ [host]: `${oldLeaf.pin} until=2026-11-30`, [`${host}#next`]: newLeaf.pin });
+      await service.rotate({ [host]: `${oldLeaf.pin} until=${inFiveDays()}`, [`${host}#next`]: newLeaf.pin });
       // Idle in the order in which they are opened here; the one that matches for longer is the last to be taken.
       const leaves = [oldLeaf, oldLeaf, newLeaf];
       const answers: Promise<Answer>[] = [];
@@ -147,7 +151,7 @@ describe('a connection that PinnedAgent takes from its pool', () => {
   it('is a new one where none of the idle ones matches any more', async () => {
     service = await PinnedService.start({ pins: { clock, maxStaleMs: Infinity } });
     const { oldLeaf, newLeaf, server } = service;
-    await service.rotate({ [host]: `${oldLeaf.pin} until=2026-11-30`, [`${host}#next`]: newLeaf.pin });
+    await service.rotate({ [host]: `${oldLeaf.pin} until=${inFiveDays()}`, [`${host}#next`]: newLeaf.pin });
     await Promise.all([service.get(), service.get(), service.get()]);
     expect([server.connections, service.idle]).to.deep.equal([3, 3]);
     server.use([newLeaf]);

@@ -152,7 +152,7 @@ describe('the guards of drivers', () => {
     it("refuses options in the pins' place", () => {
       for (const options of [
         { sentinels: [{ host: 'a.test' }] },
-        { Connector: class {} },
+        { Connector: Map },
         { path: '/tmp/redis.sock' },
         { host: 'b.test' },
         { tls: { rejectUnauthorized: false } },
