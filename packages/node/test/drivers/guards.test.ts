@@ -155,7 +155,7 @@ describe('the guards of drivers', () => {
         { Connector: Map },
         { path: '/tmp/redis.sock' },
         { host: 'b.test' },
-        { tls: { rejectUnauthorized: false } },
+        { tls: { pskCallback: () => null } },
         { tls: 'RedisCloudFixed' },
       ])
         expectInvalid(() => pinnedIoredisOptions(pins, 'rediss://a.test', options as object));
