@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Duplex } from 'node:stream';
 import { endsAtOnce, type PinEventListener, type PinSource } from '@pinvault/core';
 import { type Connection, whyStale } from './connection.js';
@@ -12,12 +13,18 @@ interface Surroundings {
   idle(): readonly Duplex[];
 }
 
-/** The connections of an agent, from the dial to the close: each rotation judges them. */
+/** No rotation tells of what ends by the clock (`until=`, `maxStaleMs`, a certificate): it is looked for this often. */
+const lookEveryMs = 30_000;
+
+/** The connections of an agent, from the dial to the close: each rotation judges them, and every 30 s the clock does. */
 export class Connections {
   readonly #around: Surroundings;
   readonly #open = new Set<Connection>();
   readonly #bySocket = new WeakMap<object, Connection>();
   readonly #onRotate: PinEventListener<'rotate'> = ({ host }) => this.#sweep(host);
+  /** What a timer judges is judged out of the context that has started it, which may be a trial of a wrong pin. */
+  readonly #outside = AsyncLocalStorage.snapshot();
+  #clockTimer: NodeJS.Timeout | undefined;
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -32,7 +39,13 @@ export class Connections {
     const { pins } = this.#around;
     connection.socket = socket;
     // An agent without connections holds no listener, so that one that is dropped can be collected.
-    if (this.#open.size === 0) pins.on('rotate', this.#onRotate);
+    if (this.#open.size === 0) {
+      pins.on('rotate', this.#onRotate);
+      this.#clockTimer = setInterval(
+        () => this.#outside(() => this.#lookAtAll(undefined)),
+        lookEveryMs,
+      ).unref();
+    }
     if (!this.#open.has(connection)) connection.release = pins.retain?.(connection.target);
     this.#open.add(connection);
     this.#bySocket.set(socket, connection);
@@ -44,40 +57,53 @@ export class Connections {
     connection.release?.();
     this.#around.resumption.ended(connection, hasFailed);
     this.#open.delete(connection);
-    if (this.#open.size === 0) this.#around.pins.off('rotate', this.#onRotate);
+    if (this.#open.size > 0) return;
+    this.#around.pins.off('rotate', this.#onRotate);
+    clearInterval(this.#clockTimer);
   }
 
   /** @param host - the only one whose pins have changed, where each has a document of its own */
   #sweep(host: string | undefined): void {
-    const { pins, resumption } = this.#around;
-    resumption.dropStale(host);
-    const isConcerned = (connection: Connection): boolean =>
-      host === undefined || connection.evidence?.host === host;
+    this.#around.resumption.dropStale(host);
+    for (const connection of this.#open) if (connection.evidence === undefined) connection.isOvertaken = true;
+    this.#lookAtAll(host);
+  }
+
+  /** Ends those that no longer match: idle ones at once, busy ones with time to finish. */
+  #lookAtAll(host: string | undefined): void {
+    const isConcerned = ({ evidence }: Connection): boolean =>
+      evidence !== undefined && (host === undefined || evidence.host === host);
     for (const socket of this.#around.idle()) {
       const connection = this.of(socket);
       if (connection === undefined || !isConcerned(connection)) continue;
-      if (whyStale(pins, connection) !== undefined) drop(socket);
+      if (this.#whyStale(connection) !== undefined) drop(socket);
     }
-    for (const connection of this.#open) {
-      if (connection.evidence === undefined) connection.isOvertaken = true;
-      else if (isConcerned(connection)) this.#drain(connection);
-    }
+    for (const connection of this.#open) if (isConcerned(connection)) this.#drain(connection);
+  }
+
+  #whyStale(connection: Connection): Error | undefined {
+    return whyStale(this.#around.pins, connection);
   }
 
   #drain(connection: Connection): void {
     const { socket } = connection;
     if (socket === undefined || socket.destroyed) return;
-    const reason = whyStale(this.#around.pins, connection);
-    if (reason === undefined) {
-      // Matches again: an edit was undone while it drained.
-      clearTimeout(connection.drainTimer);
-      delete connection.drainTimer;
-    } else if (endsAtOnce(reason)) {
-      socket.destroy(reason);
-    } else {
-      connection.drainTimer ??= setTimeout(() => socket.destroy(reason), this.#around.drainTimeoutMs).unref();
-    }
+    const reason = this.#whyStale(connection);
+    // Matches again: an edit was undone while it drained.
+    if (reason === undefined) endDrain(connection);
+    else if (endsAtOnce(reason)) socket.destroy(reason);
+    else
+      connection.drainTimer ??= setTimeout(() => {
+        const still = this.#outside(() => this.#whyStale(connection));
+        if (still === undefined) endDrain(connection);
+        else socket.destroy(still);
+      }, this.#around.drainTimeoutMs).unref();
   }
+}
+
+function endDrain(connection: Connection): void {
+  clearTimeout(connection.drainTimer);
+  delete connection.drainTimer;
 }
 
 /** Destroys a connection that has no request. */

@@ -56,8 +56,8 @@ interface Admission {
  *
  * After a rotation idle connections that no longer match are destroyed at once, busy ones finish their response within
  * `drainTimeoutMs` (a key under `$revoked` gets no time), queued requests handshake anew, and connections that still
- * match stay warm. TLS sessions are resumed while the pins in force accept the certificates under which they were earned.
- * One agent per process, kept.
+ * match stay warm. What ends by the clock is treated so within 30 seconds. TLS sessions are resumed while the pins in
+ * force accept the certificates under which they were earned. One agent per process, kept.
  *
  * @example
  * const agent = new PinnedAgent(pins);
