@@ -19,10 +19,8 @@ export function sumTotals(runs) {
 
 /** What failed in the runs, each with its Node and its error: the last thing that a long log should say. */
 export function formatFailures(runs) {
-  const failures = runs.flatMap(({ node, failures = [] }) =>
-    failures.map((failure) => ({ node, ...failure })),
-  );
-  return failures.map(
+  const failed = runs.flatMap(({ node, failures = [] }) => failures.map((failure) => ({ node, ...failure })));
+  return failed.map(
     ({ node, title, error }) =>
       `✖ ${node ? `Node ${node}: ` : ''}${title}\n${error.replaceAll(/^/gmu, '    ')}\n`,
   );
