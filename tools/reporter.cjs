@@ -8,6 +8,7 @@ const shownStackLines = 12;
 /**
  * Mocha's spec reporter with one last line for machines: `N passed, N failed, N skipped`. With PINVAULT_TOTALS_FILE
  * the numbers and what failed go there instead, and whoever set it prints them once the process has really ended.
+ * A rejection that nobody handles fails the test in which it comes up.
  */
 module.exports = class PinvaultReporter extends reporters.Spec {
   constructor(runner, options) {
@@ -15,6 +16,17 @@ module.exports = class PinvaultReporter extends reporters.Spec {
     const totalsFile = process.env.PINVAULT_TOTALS_FILE;
     // a mocha that a test starts must not count as part of this run
     delete process.env.PINVAULT_TOTALS_FILE;
+    // Mocha drops a rejection that nobody handles; a service would end by it, and so the test that is running fails.
+    // It also emits each a second time.
+    const seen = new WeakSet();
+    process.on('unhandledRejection', (reason, promise) => {
+      if (seen.has(promise)) return;
+      seen.add(promise);
+      const error = reason instanceof Error ? reason : new Error(`unhandled rejection: ${String(reason)}`);
+      // After the last test there is none to fail: the run does.
+      if (runner.currentRunnable === undefined) throw error;
+      runner.fail(runner.currentRunnable, error, true);
+    });
     runner.once('end', () => {
       const { passes: passed, failures: failed, pending: skipped } = this.stats;
       if (totalsFile) {

@@ -217,7 +217,8 @@ describeWithOpenBao('a real vault that speaks https', function () {
 
   const start = (more: Record<string, string>, options: CreatePinResolverOptions = {}) =>
     createPinResolver(
-      { warnings: false, startupTimeoutMs: 400, ...options },
+      // A start that fails is tried until then; one that succeeds is given longer.
+      { warnings: false, startupTimeoutMs: 2_000, ...options },
       {
         PINVAULT_PROVIDER: 'vault',
         PINVAULT_VAULT_PATH: 'secret/tls-pins',
@@ -234,7 +235,7 @@ describeWithOpenBao('a real vault that speaks https', function () {
   }
 
   it('is read under its CA', async () => {
-    const pins = await start({ VAULT_CACERT: vault.caPath ?? '' });
+    const pins = await start({ VAULT_CACERT: vault.caPath ?? '' }, { startupTimeoutMs: 20_000 });
     await service.expectPinned(pins);
     await pins.close();
   });
@@ -254,7 +255,7 @@ describeWithOpenBao('a real vault that speaks https', function () {
     await fails('ERR_PROVIDER_UNAVAILABLE', ['vault.pins', pins], environment, { vault: { pins } });
     const error = await failureOf(start(environment, { vault: { pins } }));
     const shown = /\s0\s+(sha256\/\S+)/.exec(error?.message ?? '')?.[1] ?? '';
-    const resolver = await start(environment, { vault: { pins: shown } });
+    const resolver = await start(environment, { vault: { pins: shown }, startupTimeoutMs: 20_000 });
     await service.expectPinned(resolver);
     await resolver.close();
   });

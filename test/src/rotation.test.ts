@@ -15,7 +15,7 @@ import { type LoadRecord, SteadyLoad } from './support/steady-load.js';
 import { until } from './support/processes.js';
 
 const refreshIntervalMs = 1_000;
-// Timers and processes of a busy machine with two cores; the promise itself is the interval and one read.
+// Timers and processes; the promise itself is the interval and one read. What a busy machine adds is measured by the load.
 const schedulingSlackMs = 400;
 const host = 'api.example.test';
 
@@ -112,13 +112,14 @@ describeWithOpenBao('rotation in a real vault under load', function () {
       records.filter((record) => record.error !== undefined).map((record) => record.error?.message),
     ).to.deep.equal([]);
     expect(records.length).to.be.above(600);
-    expect(perSecond).to.be.within(180, 210);
+    expect(perSecond).to.be.within(150, 210);
 
+    const longestWaitMs = Math.max(...records.map(({ startedAt, endedAt }) => endedAt - startedAt));
     for (const [{ writtenAt }, { at }] of [
       [added, addedSeen],
       [removed, removedSeen],
     ] as const) {
-      expect(at - writtenAt).to.be.below(refreshIntervalMs + schedulingSlackMs);
+      expect(at - writtenAt).to.be.below(refreshIntervalMs + schedulingSlackMs + longestWaitMs);
     }
 
     const answers = (from: number, to: number): string[] => answersOf(records, from, to);

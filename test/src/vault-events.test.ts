@@ -118,8 +118,8 @@ describeWithOpenBao('a rotation in a real vault', function () {
 
   const told = (): string => JSON.stringify(pins.status(), null, 1);
   const listening = async (): Promise<void> =>
-    until(() => pins.status().updates?.by === 'events', told, 5_000);
-  const noticed = async (isSo: () => boolean): Promise<void> => until(isSo, told, 5_000);
+    until(() => pins.status().updates?.by === 'events', told, 15_000);
+  const noticed = async (isSo: () => boolean): Promise<void> => until(isSo, told, 15_000);
 
   async function ask(): Promise<string> {
     const request = https.get({ host, port: server.port, agent });
@@ -240,10 +240,14 @@ describeWithOpenBao('a rotation in a real vault', function () {
       await listening();
       await pause(1_100);
       const before = reads();
+      const startedAt = performance.now();
       const flood = setInterval(() => front.tell('kv-v2/data-write', 'secret/data/tls-pins'), 5);
-      await pause(2_500);
+      await until(() => reads() - before >= 3, told);
       clearInterval(flood);
-      expect(reads() - before).to.be.within(2, 5);
+      // The first two may come at once; a machine that is slow has made the rest later, and none of it more often.
+      expect(reads() - before).to.be.at.most(2 + Math.ceil((performance.now() - startedAt) / 1_000));
+      await pause(1_100);
+      expect(reads() - before).to.be.at.least(3);
     });
 
     it('costs no read where events are of other secrets, or of reads', async () => {
@@ -275,7 +279,7 @@ describeWithOpenBao('a rotation in a real vault', function () {
       await open(enterprise);
       await listening();
       front.send('x'.repeat(100_000));
-      await until(() => front.subscriptions === 2, told, 5_000);
+      await until(() => front.subscriptions === 2, told, 15_000);
       await listening();
     });
 
@@ -287,7 +291,7 @@ describeWithOpenBao('a rotation in a real vault', function () {
       await pause(1_100);
       const before = reads();
       front.tell('kv-v2/data-write', 'team/secret/data/tls-pins');
-      await until(() => reads() > before, told, 5_000);
+      await until(() => reads() > before, told, 15_000);
     });
 
     it('is noticed by polling where the policy allows no events, and the status says what it lacks', async () => {
@@ -331,7 +335,7 @@ describeWithOpenBao('a rotation in a real vault', function () {
       await listening();
       await operator('POST', 'auth/token/revoke', { token: first }, vault.address);
       front.dropSubscribers();
-      await until(() => front.subscriptions >= 2, told, 5_000);
+      await until(() => front.subscriptions >= 2, told, 15_000);
       token = second;
       await listening();
       expect(front.subscribers).to.equal(1);
@@ -353,7 +357,7 @@ describeWithOpenBao('a rotation in a real vault', function () {
     it('ends with the resolver while it is being connected', async () => {
       front.refuseSubscriptions('hang');
       await open(enterprise);
-      await until(() => front.subscriptions === 1, told, 5_000);
+      await until(() => front.subscriptions === 1, told, 15_000);
       expect(pins.status().updates).to.include({ by: 'polling' });
       await pins.close();
       front.refuseSubscriptions(undefined);

@@ -151,7 +151,8 @@ export class VaultTransport {
         throw signal.reason as PinError;
       }
       if (!mayAskNext(attempt, isRead(asked))) {
-        this.#cluster.prefer(node);
+        // A log-in that may have taken effect is not repeated; where a read would go on, the next log-in begins elsewhere.
+        this.#cluster.prefer(mayAskNext(attempt, true) ? (next ?? nodes[0] ?? node) : node);
         return attempt;
       }
       telling = tellingOf(telling, attempt);

@@ -41,7 +41,7 @@ describe('a vault that does not answer', () => {
       },
     ]) {
       const raw = (server = await startRawServer(onConnection));
-      await providerError(() => read(raw.address, { timeoutMs: 60 }), 'ERR_PROVIDER_TIMEOUT');
+      await providerError(() => read(raw.address, { timeoutMs: 300 }), 'ERR_PROVIDER_TIMEOUT');
       await raw.closed();
       await raw.close();
     }
@@ -212,7 +212,7 @@ describe('a vault that does not answer', () => {
   it('may come back: the provider holds nothing against it', async () => {
     const back = (vault = await startDevVault());
     back.write('tls-pins', { a: 'none' });
-    const provider = createVaultProvider(optionsFor(back, { timeoutMs: 100 }));
+    const provider = createVaultProvider(optionsFor(back, { timeoutMs: 1_000 }));
     back.respondWith(() => undefined);
     await providerError(() => documentOf(provider), 'ERR_PROVIDER_TIMEOUT');
     back.respondWith(undefined);

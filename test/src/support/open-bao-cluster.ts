@@ -108,6 +108,13 @@ export class OpenBaoCluster {
     node.process = undefined;
   }
 
+  /** Stops one in its tracks (SIGSTOP, by its pid): its connections stay, and nothing is answered. {@link kill} ends it. */
+  freeze({ address }: ClusterNode): void {
+    const { process: started } = this.#find(address);
+    if (started === undefined) throw new TypeError(`the server at ${address} was killed`);
+    process.kill(started.pid, 'SIGSTOP');
+  }
+
   /** Seals one; the others go on. */
   async seal({ address }: ClusterNode): Promise<void> {
     await this.#must(address, 'PUT', 'sys/seal');

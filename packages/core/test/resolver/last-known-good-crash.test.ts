@@ -60,7 +60,8 @@ describe('a process that is killed while it writes the last known good pins', ()
       // Up to the first write it is Node that starts; from then on any moment will do.
       const [first] = (await once(writing.stdout as NonNullable<typeof writing.stdout>, 'data')) as [Buffer];
       expect(first.toString()).to.contain('writing');
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 40));
+      // Longer in the later rounds: on a slow disk a write takes its time.
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * (round + 1)));
       writing.kill('SIGKILL');
       await exited;
       found.push(await numberInForce());

@@ -1,4 +1,4 @@
-import { resolveSrv } from 'node:dns/promises';
+import dns from 'node:dns/promises';
 import { isLookedUp, type VaultNode } from './address.js';
 import { untilAborted } from './until-aborted.js';
 
@@ -61,5 +61,5 @@ async function lookUp(nodes: readonly VaultNode[], lookup: SrvLookup): Promise<r
   return found.flat();
 }
 
-/** The look-up of the machine's DNS. */
-export const dnsLookup: SrvLookup = resolveSrv;
+/** The look-up of the machine's DNS, or of the servers that the service has set (`dns.setServers`). */
+export const dnsLookup: SrvLookup = async (name) => dns.resolveSrv(name);

@@ -97,7 +97,7 @@ describe('a vault behind a proxy', () => {
   it('is given up where the proxy hangs, and the proxy sees the end', async () => {
     const silent = await startRawServer(() => undefined);
     try {
-      await providerError(() => read({ proxy: silent.address, timeoutMs: 60 }), 'ERR_PROVIDER_TIMEOUT');
+      await providerError(() => read({ proxy: silent.address, timeoutMs: 300 }), 'ERR_PROVIDER_TIMEOUT');
       await silent.closed();
     } finally {
       await silent.close();

@@ -1,12 +1,13 @@
+import dns from 'node:dns';
 import { expect } from 'chai';
 import { createRootCa, type TestCertificate, type TestTlsServer } from '@pinvault/testing';
 import type { SrvLookup } from '#src/connection/cluster.js';
 import { readVaultSettings } from '#src/options.js';
 import { VaultTransport } from '#src/transport.js';
+import { startDnsServer } from '../support/dns-server.js';
 import { expectMisconfigured, providerError } from '../support/errors.js';
 import { startTlsVault } from '../support/tls-vault.js';
 
-// The look-up is a function of the test: no DNS server on loopback is asked by Node's resolver without being configured.
 describe('a vault that SRV records name', () => {
   let root: TestCertificate;
   let leaf: TestCertificate;
@@ -25,7 +26,11 @@ describe('a vault that SRV records name', () => {
     await vault.close();
   });
 
-  async function statusOf(address: string, lookup: SrvLookup, options: object = {}): Promise<number> {
+  async function statusOf(
+    address: string,
+    lookup: SrvLookup | undefined,
+    options: object = {},
+  ): Promise<number> {
     const settings = readVaultSettings({
       path: 'secret/tls-pins',
       token: 't',
@@ -35,7 +40,7 @@ describe('a vault that SRV records name', () => {
       maxRetries: 0,
       ...options,
     });
-    const transport = new VaultTransport(settings, { lookup });
+    const transport = new VaultTransport(settings, lookup && { lookup });
     try {
       const url = new URL('/v1/secret/data/tls-pins', settings.address);
       return (await transport.get(url, {}, new AbortController().signal)).statusCode;
@@ -61,6 +66,24 @@ describe('a vault that SRV records name', () => {
       expect([vault.requests, last.connections]).to.deep.equal([2, 0]);
     } finally {
       await last.close();
+    }
+  });
+
+  it('is looked up by Node itself, at a real DNS server', async () => {
+    const down = await startTlsVault(leaf);
+    await down.close();
+    const server = await startDnsServer([
+      { target: 'localhost', port: vault.port, priority: 20 },
+      { target: 'localhost', port: down.port, priority: 10 },
+    ]);
+    const before = dns.getServers();
+    dns.setServers([server.address]);
+    try {
+      expect(await statusOf('https://vault.test', undefined, { pins: leaf.pin })).to.equal(200);
+      expect(server.asked).to.deep.equal(['_http._tcp.vault.test']);
+    } finally {
+      dns.setServers(before);
+      await server.close();
     }
   });
 
