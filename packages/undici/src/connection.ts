@@ -20,6 +20,8 @@ export interface Connection {
   readonly slot: Slot;
   /** Absent until the handshake was judged. */
   evidence?: Evidence;
+  /** What the proxy of its tunnel has shown, where that has pins of its own. */
+  proxyEvidence?: Evidence;
   /** Absent until the handshake is over. */
   socket?: Socket;
   /** The pins have changed since it was dialled, and its handshake is not over. */
@@ -29,9 +31,19 @@ export interface Connection {
   release?: (() => void) | undefined;
 }
 
-/** Why the connection may not be used (any more); `undefined` where it may. */
-export function whyStale(pins: PinSource, { evidence, target }: Connection): Error | undefined {
-  return evidence === undefined ? unjudged(target.host) : whyRefused(pins, evidence);
+/**
+ * Why the connection may not be used (any more); `undefined` where it may.
+ *
+ * @param proxyPins - where its tunnel may be one through a proxy with pins of its own
+ */
+export function whyStale(
+  pins: PinSource,
+  proxyPins: PinSource | undefined,
+  { evidence, proxyEvidence, target }: Connection,
+): Error | undefined {
+  const reason = evidence === undefined ? unjudged(target.host) : whyRefused(pins, evidence);
+  if (reason !== undefined || proxyPins === undefined || proxyEvidence === undefined) return reason;
+  return whyRefused(proxyPins, proxyEvidence);
 }
 
 /**

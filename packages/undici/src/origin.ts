@@ -40,9 +40,13 @@ export class Origins {
   }
 
   targetOf(hostname: string, port: number): Target {
-    const host = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
-    return { host: this.#servername ?? host, port };
+    return { host: this.#servername ?? hostOf(hostname), port };
   }
+}
+
+/** The host that the name in a URL stands for: an IPv6 address has brackets there. */
+export function hostOf(hostname: string): string {
+  return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
 }
 
 /** The `servername` for a target: none for an address (RFC 6066 §3). */

@@ -5,7 +5,7 @@ import { buildConnector } from 'undici';
 import { type Connection, endIdle, type Slot, whyStale } from './connection.js';
 import { type ConnectRequest, type HandshakeSettings, type OnConnected, shakeHands } from './handshake.js';
 import { type Origins, whyInsecure } from './origin.js';
-import { dig, type Tunnel } from './tunnel.js';
+import { dig, type PinnedProxy, proxyEvidenceOf, type Tunnel } from './tunnel.js';
 
 /** What every connection of one dispatcher has in common. */
 export interface ConnectionSettings extends Omit<HandshakeSettings, 'sessions'> {
@@ -13,6 +13,8 @@ export interface ConnectionSettings extends Omit<HandshakeSettings, 'sessions'> 
   /** TLS sessions kept; 0 keeps none. */
   readonly maxCachedSessions: number;
   readonly drainTimeoutMs: number;
+  /** The proxy of the tunnels, where it has pins of its own. */
+  readonly proxy: PinnedProxy | undefined;
 }
 
 /** One call for a connection. */
@@ -46,6 +48,7 @@ export class PinnedConnections {
   readonly #sessions: BoundSessions;
   readonly #connections = new Set<Connection>();
   readonly #onRotate: PinEventListener<'rotate'> = ({ host }) => this.#sweep(host);
+  readonly #onProxyRotate = (): void => this.#lookAtAll(undefined);
   /** What ends a connection for all is judged out of this context, whoever has asked: not in a trial of a wrong pin. */
   readonly #outside = AsyncLocalStorage.snapshot();
   #clockTimer: NodeJS.Timeout | undefined;
@@ -61,7 +64,8 @@ export class PinnedConnections {
 
   /** Why the connection may not be used any more; `undefined` where it may. */
   whyStale(connection: Connection): Error | undefined {
-    return whyStale(this.#settings.pins, connection);
+    const { pins, proxy } = this.#settings;
+    return whyStale(pins, proxy?.pins, connection);
   }
 
   /** Why nothing may go there without TLS; `undefined` where it may. */
@@ -104,7 +108,7 @@ export class PinnedConnections {
 
   #dial(dial: Dial, attempt: Attempt): void {
     const { slot, request, tunnel, onConnected } = dial;
-    const { pins, origins, tls } = this.#settings;
+    const { pins, origins, tls, proxy } = this.#settings;
     const settings = { pins, tls, sessions: this.#sessions };
     const port = Number(request.port || 443);
     const connection: Connection = { target: origins.targetOf(request.hostname, port), slot };
@@ -138,7 +142,21 @@ export class PinnedConnections {
     try {
       this.#track(connection);
       if (tunnel === undefined) handshake();
-      else dig(tunnel, request, port, (error, stream) => (error === null ? handshake(stream) : fail(error)));
+      else
+        dig(tunnel, request, port, (error, stream) => {
+          if (error !== null) {
+            fail(error);
+            return;
+          }
+          try {
+            if (proxy !== undefined) connection.proxyEvidence = proxyEvidenceOf(proxy, stream);
+          } catch (refusal) {
+            stream.destroy();
+            fail(errorOf(refusal, proxy?.target.host ?? ''));
+            return;
+          }
+          handshake(stream);
+        });
     } catch (error) {
       fail(errorOf(error, connection.target.host));
     }
@@ -160,14 +178,18 @@ export class PinnedConnections {
   }
 
   #track(connection: Connection): void {
-    const { pins } = this.#settings;
+    const { pins, proxy } = this.#settings;
     // Without connections there is no listener, so that a dispatcher that is dropped can be collected.
     if (this.#connections.size === 0) {
       pins.on('rotate', this.#onRotate);
+      proxy?.pins.on('rotate', this.#onProxyRotate);
       this.#clockTimer = setInterval(() => this.#lookAtAll(undefined), lookEveryMs).unref();
     }
     this.#connections.add(connection);
-    connection.release = pins.retain?.(connection.target);
+    const releases = [pins.retain?.(connection.target), proxy?.pins.retain?.(proxy.target)];
+    connection.release = () => {
+      for (const release of releases) release?.();
+    };
   }
 
   #secured(connection: Connection, socket: Socket): void {
@@ -183,7 +205,9 @@ export class PinnedConnections {
     if (slot.connection === connection) slot.connection = undefined;
     this.#connections.delete(connection);
     if (this.#connections.size > 0) return;
-    this.#settings.pins.off('rotate', this.#onRotate);
+    const { pins, proxy } = this.#settings;
+    pins.off('rotate', this.#onRotate);
+    proxy?.pins.off('rotate', this.#onProxyRotate);
     clearInterval(this.#clockTimer);
   }
 

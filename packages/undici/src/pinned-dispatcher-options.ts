@@ -31,8 +31,8 @@ export interface PinnedDispatcherOptions extends Omit<Agent.Options, 'connect' |
   /** TLS options of the connection to an `https:` proxy; what would switch a check off is refused. */
   proxyTls?: buildConnector.BuildOptions;
   /**
-   * Pins of the `https:` proxy itself: each tunnel is dug over a connection that was judged for it. A tunnel that is open
-   * when they change lives as long as the pins of its target allow: the proxy sees its ciphertext alone.
+   * Pins of the `https:` proxy itself: each tunnel is dug over a connection that was judged for it, and ends as any
+   * connection does when they accept the proxy no more.
    * @defaultValue none: the proxy's certificate is verified as usual
    */
   proxyPins?: PinSource;

@@ -7,6 +7,7 @@ import type { ClientContext } from './pinned-client.js';
 import { PinnedConnections } from './pinned-connections.js';
 import { type PinnedDispatcherOptions, readDispatcherOptions } from './pinned-dispatcher-options.js';
 import { createTransport } from './transport.js';
+import { pinnedProxyOf } from './tunnel.js';
 
 type Options = undici.Dispatcher.DispatchOptions;
 type Handler = undici.Dispatcher.DispatchHandler;
@@ -72,6 +73,7 @@ export class PinnedDispatcher extends undici.Dispatcher {
         tls,
         drainTimeoutMs,
         maxCachedSessions,
+        proxy: pinnedProxyOf(settings.proxy),
       }),
       offersH2: Dispatcher1Wrapper !== undefined,
       again: (request, handler) => this.#moveOn(request, handler),

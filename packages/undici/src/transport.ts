@@ -1,3 +1,4 @@
+import type { ConnectionOptions } from 'node:tls';
 import { errorOf, evidenceOf, type NodeCertificate, type PinSource } from '@pinvault/core';
 import {
   Agent,
@@ -10,6 +11,7 @@ import {
 } from 'undici';
 import { type ClientContext, PinnedClient } from './pinned-client.js';
 import type { DispatcherSettings, ProxySettings } from './pinned-dispatcher-options.js';
+import { proxyTarget } from './tunnel.js';
 
 /**
  * undici's own dispatchers, with pinned clients in their pools: one per connection, whichever of undici's ways leads to
@@ -46,7 +48,7 @@ function proxyOptions({ token, tls, pins, http, https }: ProxySettings): Omit<Pr
     maxCachedSessions: 0,
     // A tunnel is a connection, and no stream among others.
     allowH2: false,
-    ...(pins !== undefined && { checkServerIdentity: proxyCheck(pins, [http, https]) }),
+    ...(pins !== undefined && { checkServerIdentity: proxyCheck(pins, tls, [http, https]) }),
   } as buildConnector.BuildOptions;
   return {
     // Plain http, where a row says none, goes through a tunnel too: the pool is always that of the target.
@@ -60,10 +62,15 @@ function proxyOptions({ token, tls, pins, http, https }: ProxySettings): Omit<Pr
 
 function proxyCheck(
   pins: PinSource,
+  tls: buildConnector.BuildOptions,
   proxies: readonly (URL | undefined)[],
 ): (host: string, certificate: NodeCertificate) => Error | undefined {
-  const ports = new Map<string, number>();
-  for (const url of proxies) if (url !== undefined) ports.set(url.hostname, Number(url.port || 443));
+  const ports = new Map<string, number | undefined>();
+  for (const url of proxies) {
+    if (url === undefined) continue;
+    const { host, port } = proxyTarget(url, tls as ConnectionOptions);
+    ports.set(host, port);
+  }
   return (host, certificate) => {
     try {
       evidenceOf(pins.verify({ host, port: ports.get(host) }, certificate), host);

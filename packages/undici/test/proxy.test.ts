@@ -1,9 +1,10 @@
-import { createStaticProvider, PinResolver } from '@pinvault/core';
+import type { RequestListener, ServerResponse } from 'node:http';
+import { createStaticProvider, PinResolver, type StaticPinProvider } from '@pinvault/core';
 import { createRootCa, loopbackLookup, type TestCertificate } from '@pinvault/testing';
 import { expect } from 'chai';
 import { ConnectProxy } from './support/connect-proxy.js';
 import { describeWithEach } from './support/majors.js';
-import { answerOf, host, Scene } from './support/scene.js';
+import { answerOf, host, Scene, until } from './support/scene.js';
 
 const variables = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'NO_PROXY', 'no_proxy'];
 
@@ -145,24 +146,37 @@ describeWithEach('PinnedDispatcher through a proxy', (major) => {
 
   describe('over TLS, with pins of its own', () => {
     let proxyPins: PinResolver;
+    let provider: StaticPinProvider;
     let certificate: TestCertificate;
+    let other: TestCertificate;
     const proxyHost = 'proxy.example.test';
 
-    async function start(pinned: 'right' | 'wrong'): Promise<void> {
+    async function start(pinned: 'right' | 'wrong', respond?: RequestListener): Promise<void> {
       const proxyRoot = await createRootCa({ subject: 'Proxy Root' });
       certificate = await proxyRoot.issue({ hosts: [proxyHost] });
-      const other = await proxyRoot.issue({ hosts: [proxyHost] });
+      other = await proxyRoot.issue({ hosts: [proxyHost] });
       proxy = await ConnectProxy.start(certificate);
       const { port } = new URL(proxy.url);
-      const rows = { [`${proxyHost}:${port}`]: (pinned === 'right' ? certificate : other).pin };
-      proxyPins = await PinResolver.create(createStaticProvider(rows), { warnings: false });
+      provider = createStaticProvider(rowOf(pinned === 'right' ? certificate : other));
+      proxyPins = await PinResolver.create(provider, { warnings: false });
       scene = await Scene.start(major, {
+        ...(respond !== undefined && { server: { respond } }),
         dispatcher: {
           proxy: `https://${proxyHost}:${port}`,
           proxyPins,
           proxyTls: { ca: proxyRoot.pem, lookup: loopbackLookup },
         },
       });
+    }
+
+    function rowOf(...certificates: TestCertificate[]): Record<string, string> {
+      const { port } = new URL(proxy.url);
+      return { [`${proxyHost}:${port}`]: certificates.map(({ pin }) => pin).join(' ') };
+    }
+
+    async function rotateProxy(...certificates: TestCertificate[]): Promise<void> {
+      provider.update(rowOf(...certificates));
+      await proxyPins.refresh();
     }
 
     afterEach(() => proxyPins.close());
@@ -174,6 +188,56 @@ describeWithEach('PinnedDispatcher through a proxy', (major) => {
       await scene.rotate({ [host]: scene.newLeaf.pin });
       expect(await scene.get({ method: 'POST', body: 'secret' })).to.equal('ERR_PIN_MISMATCH');
       expect(scene.server.applicationBytes).to.equal(bytes);
+    });
+
+    it('carries no further request where its own pin was removed', async () => {
+      await start('right');
+      expect(await scene.get()).to.equal('200 ok');
+      const bytes = scene.server.applicationBytes;
+      await rotateProxy(other);
+      expect(await scene.get({ method: 'POST', body: 'secret' })).to.equal('ERR_PIN_MISMATCH');
+      expect([proxy.tunnels, scene.server.applicationBytes]).to.deep.equal([1, bytes]);
+    });
+
+    it('carries a response to its end, and nothing after it', async () => {
+      let response: ServerResponse | undefined;
+      await start('right', (_request, answering) => {
+        response = answering;
+        response.writeHead(200).write('first ');
+      });
+      const { body } = await scene.dispatcher.request({ origin: scene.origin, path: '/', method: 'GET' });
+      await rotateProxy(other);
+      response?.end('last');
+      expect(await body.text()).to.equal('first last');
+      expect(await scene.get()).to.equal('ERR_PIN_MISMATCH');
+      expect(proxy.tunnels).to.equal(1);
+    });
+
+    it('is kept where a rotation accepts it still', async () => {
+      await start('right');
+      await scene.get();
+      await rotateProxy(other, certificate);
+      expect(await scene.get()).to.equal('200 ok');
+      expect(proxy.tunnels).to.equal(1);
+    });
+
+    it('leaves no listener at its pins when it is gone', async () => {
+      await start('right');
+      const listeners = new Set<unknown>();
+      const on = proxyPins.on.bind(proxyPins);
+      const off = proxyPins.off.bind(proxyPins);
+      proxyPins.on = (name, listener) => {
+        listeners.add(listener);
+        return on(name, listener);
+      };
+      proxyPins.off = (name, listener) => {
+        listeners.delete(listener);
+        return off(name, listener);
+      };
+      await scene.get();
+      expect(listeners.size).to.equal(1);
+      scene.server.closeConnections();
+      await until(() => listeners.size === 0);
     });
 
     it('is told of no target where it does not match', async () => {
