@@ -3,7 +3,8 @@ const { appendFileSync } = require('node:fs');
 const { reporters } = require('mocha');
 
 const openHandleDelayMs = 5_000;
-const shownStackLines = 12;
+const shownLines = 12;
+const shownColumns = 300;
 
 /**
  * Mocha's spec reporter with one last line for machines: `N passed, N failed, N skipped`. With PINVAULT_TOTALS_FILE
@@ -43,9 +44,11 @@ module.exports = class PinvaultReporter extends reporters.Spec {
 };
 
 function describeFailure(test) {
-  const { stack, message } = test.err ?? {};
-  const text = String(stack || message || 'no error is known');
-  return { title: test.fullTitle(), error: text.split('\n').slice(0, shownStackLines).join('\n') };
+  const { stack, message, cause } = test.err ?? {};
+  const lines = String(stack || message || 'no error is known').split('\n');
+  const shown = lines.slice(0, shownLines);
+  if (cause) shown.push(`Caused by: ${String(cause.message ?? cause)}`);
+  return { title: test.fullTitle(), error: shown.map((line) => line.slice(0, shownColumns)).join('\n') };
 }
 
 function nameOpenHandles() {

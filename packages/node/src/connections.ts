@@ -16,14 +16,18 @@ interface Surroundings {
 /** No rotation tells of what ends by the clock (`until=`, `maxStaleMs`, a certificate): it is looked for this often. */
 const lookEveryMs = 30_000;
 
+/**
+ * What a timer judges is judged out of the context that has started it, which may be a trial of a wrong pin. The module's,
+ * since that of a request would live as long as the timer.
+ */
+const outside = AsyncLocalStorage.snapshot();
+
 /** The connections of an agent, from the dial to the close: each rotation judges them, and every 30 s the clock does. */
 export class Connections {
   readonly #around: Surroundings;
   readonly #open = new Set<Connection>();
   readonly #bySocket = new WeakMap<object, Connection>();
   readonly #onRotate: PinEventListener<'rotate'> = ({ host }) => this.#sweep(host);
-  /** What a timer judges is judged out of the context that has started it, which may be a trial of a wrong pin. */
-  readonly #outside = AsyncLocalStorage.snapshot();
   #clockTimer: NodeJS.Timeout | undefined;
 
   constructor(around: Surroundings) {
@@ -41,10 +45,7 @@ export class Connections {
     // An agent without connections holds no listener, so that one that is dropped can be collected.
     if (this.#open.size === 0) {
       pins.on('rotate', this.#onRotate);
-      this.#clockTimer = setInterval(
-        () => this.#outside(() => this.#lookAtAll(undefined)),
-        lookEveryMs,
-      ).unref();
+      this.#clockTimer = outside(() => setInterval(() => this.#lookAtAll(undefined), lookEveryMs).unref());
     }
     if (!this.#open.has(connection)) connection.release = pins.retain?.(connection.target);
     this.#open.add(connection);
@@ -94,7 +95,7 @@ export class Connections {
     else if (endsAtOnce(reason)) socket.destroy(reason);
     else
       connection.drainTimer ??= setTimeout(() => {
-        const still = this.#outside(() => this.#whyStale(connection));
+        const still = outside(() => this.#whyStale(connection));
         if (still === undefined) endDrain(connection);
         else socket.destroy(still);
       }, this.#around.drainTimeoutMs).unref();

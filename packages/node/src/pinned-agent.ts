@@ -105,7 +105,7 @@ export class PinnedAgent extends Agent {
     const nodes = this.listeners('free');
     this.removeAllListeners('free');
     // In one listener: with a second, every response would cost Node a copy of the list.
-    this.on('free', (socket: Duplex, options: RequestOptions) => {
+    this.on('free', (socket: Duplex, options?: RequestOptions) => {
       this.#onFree(socket, options);
       for (const listener of nodes) Reflect.apply(listener, this, [socket, options]);
     });
@@ -239,6 +239,9 @@ export class PinnedAgent extends Agent {
   override createConnection(options: RequestOptions, onConnection?: OnConnection): Duplex | null | undefined {
     if (this.#admitted !== undefined) this.#holdForHandshake(this.#admitted);
     this.#admitted = undefined;
+    // As of the dial: a list of CAs that is changed in place later is not what this connection was judged by. Options without
+    // Node's own mark are a caller's, who may use them again.
+    if (Object.hasOwn(options, '_agentKey')) this.#rememberName(options);
     const target = targetOf(options);
     const connection: Connection = { target, ...this.#resumption.offerFor(target, options) };
     const pins = this.#pins;
@@ -301,13 +304,17 @@ export class PinnedAgent extends Agent {
   }
 
   /** A response has ended, or a new connection is handed to a queued request: the latter has no evidence yet. */
-  #onFree(socket: Duplex, options: RequestOptions): void {
+  #onFree(socket: Duplex, options: RequestOptions | undefined): void {
     const connection = this.#connections.of(socket);
     if (connection === undefined) return;
-    if (!this.#poolNames.has(options)) this.#poolNames.set(options, super.getName(options));
+    if (options !== undefined) this.#rememberName(options);
     // Into the pool: judged when it is taken from there. To a request that waits: judged now.
     const isOver = connection.drainTimer !== undefined || this.#proofPools.isOver(socket);
     if (isOver || (this.#hasQueue() && whyStale(this.#pins, connection) !== undefined)) socket.destroy();
+  }
+
+  #rememberName(options: RequestOptions): void {
+    if (!this.#poolNames.has(options)) this.#poolNames.set(options, super.getName(options));
   }
 
   #idle(): Duplex[] {

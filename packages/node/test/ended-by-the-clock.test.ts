@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import https from 'node:https';
@@ -85,6 +86,20 @@ describe('a connection of PinnedAgent that nobody asks about', () => {
     clock.move(3 * dayMs);
     timers.tick(30_000);
     expect(service.idle).to.equal(0);
+  });
+
+  it('is judged in nobody’s context, whoever has opened it', async () => {
+    await start((_request, answering) => void answering.end('ok'));
+    const contexts = new AsyncLocalStorage<string>();
+    await contexts.run('a request', () => service.get());
+    const seen: unknown[] = [];
+    const judge = service.pins.judge.bind(service.pins);
+    service.pins.judge = (evidence) => {
+      seen.push(contexts.getStore());
+      return judge(evidence);
+    };
+    timers.tick(30_000);
+    expect(new Set(seen)).to.deep.equal(new Set([undefined]));
   });
 
   it('is looked at by no timer when it is gone', async () => {

@@ -173,6 +173,25 @@ describe('a connection that PinnedAgent takes from its pool', () => {
     }
   });
 
+  it('is pooled under the name of its dial, whatever becomes of the options that it was dialled with', async () => {
+    let response: ServerResponse | undefined;
+    service = await PinnedService.start({
+      server: { respond: (_request, answering) => void (response = answering) },
+    });
+    const ca = [service.root.pem];
+    service.agent.options.ca = ca;
+    const answer = service.get();
+    await until(() => response !== undefined);
+    const dialled = Object.keys(service.agent.sockets);
+    ca.push(service.oldLeaf.pem);
+    response?.end('ok');
+    expect(await answer).to.deep.equal({ status: 200, text: 'ok' });
+    expect([Object.keys(service.agent.sockets), Object.keys(service.agent.freeSockets)]).to.deep.equal([
+      [],
+      dialled,
+    ]);
+  });
+
   it('is pooled under the name that Node gives it, apart from those with other TLS options', async () => {
     service = await PinnedService.start();
     const plain = new Agent({ ...service.agent.options });

@@ -40,6 +40,12 @@ const maxOvertaken = 3;
 const lookEveryMs = 30_000;
 
 /**
+ * What ends a connection for all is judged out of the context of whoever has asked, which may be a trial of a wrong pin. In
+ * the module's, since that of a request would live as long as the dispatcher.
+ */
+const outside = AsyncLocalStorage.snapshot();
+
+/**
  * Opens the connections of one dispatcher, each judged in its handshake, and knows them from the dial to the close: at a
  * rotation those that no longer match end, idle ones at once, busy ones within `drainTimeoutMs`.
  */
@@ -49,8 +55,6 @@ export class PinnedConnections {
   readonly #connections = new Set<Connection>();
   readonly #onRotate: PinEventListener<'rotate'> = ({ host }) => this.#sweep(host);
   readonly #onProxyRotate = (): void => this.#lookAtAll(undefined);
-  /** What ends a connection for all is judged out of this context, whoever has asked: not in a trial of a wrong pin. */
-  readonly #outside = AsyncLocalStorage.snapshot();
   #clockTimer: NodeJS.Timeout | undefined;
 
   constructor(settings: ConnectionSettings) {
@@ -92,7 +96,7 @@ export class PinnedConnections {
    */
   look(connection: Connection): boolean {
     const { socket, slot } = connection;
-    const reason = this.#outside(() => this.whyStale(connection));
+    const reason = outside(() => this.whyStale(connection));
     if (reason === undefined) this.#endDrain(connection);
     else if (slot.connection === connection && slot.isIdle()) endIdle(connection);
     else if (endsAtOnce(reason)) socket?.destroy(reason);
@@ -183,7 +187,7 @@ export class PinnedConnections {
     if (this.#connections.size === 0) {
       pins.on('rotate', this.#onRotate);
       proxy?.pins.on('rotate', this.#onProxyRotate);
-      this.#clockTimer = setInterval(() => this.#lookAtAll(undefined), lookEveryMs).unref();
+      this.#clockTimer = outside(() => setInterval(() => this.#lookAtAll(undefined), lookEveryMs).unref());
     }
     this.#connections.add(connection);
     const releases = [pins.retain?.(connection.target), proxy?.pins.retain?.(proxy.target)];
@@ -229,7 +233,7 @@ export class PinnedConnections {
 
   #drain(connection: Connection): void {
     connection.drainTimer = setTimeout(() => {
-      const reason = this.#outside(() => this.whyStale(connection));
+      const reason = outside(() => this.whyStale(connection));
       if (reason === undefined) this.#endDrain(connection);
       else connection.socket?.destroy(reason);
     }, this.#settings.drainTimeoutMs).unref();

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { RequestListener, ServerResponse } from 'node:http';
 import { findPinError } from '@pinvault/core';
 import { expect } from 'chai';
@@ -66,6 +67,20 @@ describeWithEach('a connection of PinnedDispatcher that nobody asks about', (maj
     timers.tick(10_000);
     response?.end('last');
     expect(await text).to.equal('first last');
+  });
+
+  it('is judged in nobody’s context, whoever has opened it', async () => {
+    await start((_request, response) => void response.end('ok'));
+    const contexts = new AsyncLocalStorage<string>();
+    await contexts.run('a request', () => scene.get());
+    const seen: unknown[] = [];
+    const judge = scene.pins.judge.bind(scene.pins);
+    scene.pins.judge = (evidence) => {
+      seen.push(contexts.getStore());
+      return judge(evidence);
+    };
+    timers.tick(30_000);
+    expect(new Set(seen)).to.deep.equal(new Set([undefined]));
   });
 
   it('ends where it is idle, though no request comes', async () => {
