@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from 'node:tls';
 import { errorOf, evidenceOf, type NodeCertificate, type PinSource } from '@pinvault/core';
 import {
   Agent,
@@ -68,7 +67,7 @@ function proxyCheck(
   const ports = new Map<string, number | undefined>();
   for (const url of proxies) {
     if (url === undefined) continue;
-    const { host, port } = proxyTarget(url, tls as ConnectionOptions);
+    const { host, port } = proxyTarget(url, tls);
     ports.set(host, port);
   }
   return (host, certificate) => {

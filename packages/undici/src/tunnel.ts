@@ -45,7 +45,7 @@ export function proxyTarget({ hostname, port }: URL, tls: ConnectionOptions): Ta
 export function pinnedProxyOf(settings: ProxySettings | undefined): PinnedProxy | undefined {
   const url = settings?.https ?? settings?.http;
   if (settings?.pins === undefined || url === undefined) return undefined;
-  return { pins: settings.pins, target: proxyTarget(url, settings.tls as ConnectionOptions) };
+  return { pins: settings.pins, target: proxyTarget(url, settings.tls) };
 }
 
 /**

@@ -70,7 +70,10 @@ describeWithEach('a connection of PinnedDispatcher that nobody asks about', (maj
   });
 
   it('is judged in nobody’s context, whoever has opened it', async () => {
-    await start((_request, response) => void response.end('ok'));
+    await start((_request, response) => {
+      response.setHeader('keep-alive', 'timeout=600');
+      response.end('ok');
+    });
     const contexts = new AsyncLocalStorage<string>();
     await contexts.run('a request', () => scene.get());
     const seen: unknown[] = [];
