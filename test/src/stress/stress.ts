@@ -9,7 +9,12 @@ import { createRootCa, loopbackLookup, startTlsServer, type TestCertificate } fr
 export interface StressOptions {
   readonly requests: number;
   readonly rotationMs: number;
+  /** Goes on until there were so many: how many come with the requests alone is a matter of the machine. */
+  readonly atLeast?: { readonly rotations: number; readonly resumed: number };
 }
+
+/** However much is missing: a test that does not get there says so, and does not go on for ever. */
+const limitMs = 40_000;
 
 export interface StressResult {
   readonly requests: number;
@@ -29,7 +34,7 @@ const host = 'api.example.test';
  * new pin is added, the server changes its key, the old pin is removed. The server resumes sessions of either key, as a
  * fleet does that shares its ticket keys.
  */
-export async function stress({ requests, rotationMs }: StressOptions): Promise<StressResult> {
+export async function stress({ requests, rotationMs, atLeast }: StressOptions): Promise<StressResult> {
   const root = await createRootCa({ subject: 'Example Root' });
   const leaves = await Promise.all([0, 1].map(() => root.issue({ subject: host, hosts: [host] })));
   const [first, second] = leaves as [TestCertificate, TestCertificate];
@@ -73,7 +78,14 @@ export async function stress({ requests, rotationMs }: StressOptions): Promise<S
   const leafOf = new WeakMap<object, TestCertificate>();
   const lost: string[] = [];
   let onRemovedPin = 0;
-  let left = requests;
+  let sentCount = 0;
+  const deadline = performance.now() + limitMs;
+
+  function goesOn(): boolean {
+    if (sentCount < requests) return true;
+    if (atLeast === undefined || performance.now() > deadline) return false;
+    return rotations < atLeast.rotations || server.resumed < atLeast.resumed;
+  }
 
   /** The session holds the certificate of the full handshake that it descends from, also where none was shown. */
   function rememberLeaf(socket: TLSSocket): void {
@@ -106,8 +118,8 @@ export async function stress({ requests, rotationMs }: StressOptions): Promise<S
   }
 
   async function caller(agent: PinnedAgent): Promise<void> {
-    while (left > 0) {
-      left -= 1;
+    while (goesOn()) {
+      sentCount += 1;
       await send(agent);
     }
   }
@@ -122,7 +134,7 @@ export async function stress({ requests, rotationMs }: StressOptions): Promise<S
   for (const agent of [...warm, fresh]) agent.destroy();
   await pins.close();
   await server.close();
-  return { requests, rotations, connections, resumed, onRemovedPin, lost };
+  return { requests: sentCount, rotations, connections, resumed, onRemovedPin, lost };
 }
 
 function reasonOf(error: NodeJS.ErrnoException): string {
