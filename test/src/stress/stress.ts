@@ -47,7 +47,8 @@ export async function stress({ requests, rotationMs, atLeast }: StressOptions): 
     new PinnedAgent(pins, { ...options, maxSockets: 8 }),
     new PinnedAgent(pins, { ...options, maxSockets: 8, scheduling: 'fifo' }),
   ];
-  const fresh = new PinnedAgent(pins, { ...options, keepAlive: false, maxSockets: 4 });
+  // No `maxSockets`: with a limit, Node hands a connection on to the next in the queue, also without `keepAlive`.
+  const fresh = new PinnedAgent(pins, { ...options, keepAlive: false });
 
   // Each generation of the pins, by the leaves that it accepts.
   let generation = 0;
