@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import https, { type RequestOptions } from 'node:https';
+import { setTimeout as wait } from 'node:timers/promises';
 import { connect, type ConnectionOptions } from 'node:tls';
 import {
   createRootCa,
@@ -62,11 +63,19 @@ const message = Buffer.concat([
   body,
 ]);
 
+/** What was on its way when the client refused has arrived by the end of its connection. */
+async function untilNothingArrives({ server }: Site): Promise<void> {
+  const deadline = performance.now() + 5_000;
+  while (server.openConnections > 0) {
+    if (performance.now() > deadline) throw new Error('refused, and the connection is still open');
+    await wait(1);
+  }
+}
+
 async function attempt(site: Site, run: () => Promise<unknown>): Promise<Attempt> {
   const before = site.server.applicationBytes;
   const failure = await run().catch((error: unknown) => error ?? new Error('refused with nothing'));
-  // What was on its way would be there by now.
-  await new Promise((resolve) => setTimeout(resolve, 30));
+  if (failure !== undefined) await untilNothingArrives(site);
   return {
     isRefused: failure !== undefined,
     code: failure === undefined ? undefined : codeOf(failure),

@@ -71,6 +71,11 @@ export class TestTlsServer {
     return this.#counters.connections;
   }
 
+  /** Those among them that have not ended: once none is left, nothing more arrives. */
+  get openConnections(): number {
+    return this.#counters.open.size;
+  }
+
   /** Handshakes completed on the server's side; under TLS 1.3 the client may still refuse afterwards. */
   get handshakes(): number {
     return this.#counters.handshakes;
