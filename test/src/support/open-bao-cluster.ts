@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { chainPem, createRootCa, type TestCertificate } from '@pinvault/testing';
 import { openBao } from './open-bao-availability.js';
 import { callApi, textAt, type ApiResponse } from './open-bao-api.js';
-import { freePortPair } from './open-bao-ports.js';
+import { freePortPair, withFreePorts } from './open-bao-ports.js';
 import { StartedProcess, until } from './processes.js';
 
 /** One server of a cluster. */
@@ -50,6 +50,10 @@ export class OpenBaoCluster {
 
   /** Starts so many servers, unsealed, with KV version 2 at `secret/`. */
   static async start(count: number): Promise<OpenBaoCluster> {
+    return withFreePorts(async () => OpenBaoCluster.#start(count));
+  }
+
+  static async #start(count: number): Promise<OpenBaoCluster> {
     const found = openBao();
     if (!found.available) throw new Error(found.reason);
     const folder = await mkdtemp(join(tmpdir(), 'pinvault-cluster-'));
@@ -256,8 +260,12 @@ export class OpenBaoCluster {
 
   async #waitForStatus(node: Running, isWanted: (status: number) => boolean): Promise<void> {
     let status = 0;
+    const check = async (): Promise<boolean> => {
+      if (node.process?.hasEnded === true) throw new Error(`OpenBao has ended\n${node.process.log()}`);
+      return isWanted((status = await this.#health(node)));
+    };
     await until(
-      async () => isWanted((status = await this.#health(node))),
+      check,
       () => `the health of ${node.address} is ${String(status)}\n${node.process?.log() ?? ''}`,
     );
   }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBao } from './open-bao-availability.js';
 import { callApi, textAt, type ApiResponse } from './open-bao-api.js';
-import { freePortPair } from './open-bao-ports.js';
+import { freePortPair, withFreePorts } from './open-bao-ports.js';
 import { StartedProcess, until } from './processes.js';
 
 /**
@@ -13,12 +13,11 @@ import { StartedProcess, until } from './processes.js';
 export type OpenBaoMode = 'dev' | 'dev-tls' | 'persistent';
 
 const devToken = 'root';
-const startAttempts = 3;
 
 export async function startOpenBao(options: { readonly mode: OpenBaoMode }): Promise<OpenBaoServer> {
   const found = openBao();
   if (!found.available) throw new Error(found.reason);
-  for (let attempt = 1; ; attempt += 1) {
+  return withFreePorts(async () => {
     const folder = await mkdtemp(join(tmpdir(), 'pinvault-openbao-'));
     const server = new OpenBaoServer(found.path, folder, options.mode, await freePortPair());
     try {
@@ -26,11 +25,9 @@ export async function startOpenBao(options: { readonly mode: OpenBaoMode }): Pro
       return server;
     } catch (error) {
       await server.stop();
-      // between our look and the server's bind, someone else may have taken the port
-      const lostPort = server.log().includes('address already in use');
-      if (!lostPort || attempt === startAttempts) throw error;
+      throw error;
     }
-  }
+  });
 }
 
 /** A real server that belongs to one test file. Its tokens and keys are worth nothing outside of it. */
