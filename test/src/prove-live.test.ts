@@ -1,5 +1,6 @@
 import { createPinnedFetch, PinnedDispatcher } from '@pinvault/undici';
 import {
+  askedOnly,
   createMemoryProvider,
   createRootCa,
   loopbackLookup,
@@ -24,7 +25,7 @@ describe('proveLive and the clients of HTTP', () => {
     const leaf = await root.issue({ hosts: [host] });
     server = await startTlsServer({ chain: [leaf] });
     pins = await createPinResolver(
-      { provider: createMemoryProvider({ [host]: leaf.pin }), warnings: false },
+      { provider: createMemoryProvider({ [host]: leaf.pin }), warnings: false, ...askedOnly },
       {},
     );
     url = `https://${host}:${String(server.port)}/health`;

@@ -1,7 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import https from 'node:https';
 import { expect } from 'chai';
-import { createMemoryProvider, createRootCa, loopbackLookup, startTlsServer } from '@pinvault/testing';
+import {
+  askedOnly,
+  createMemoryProvider,
+  createRootCa,
+  loopbackLookup,
+  startTlsServer,
+} from '@pinvault/testing';
 import { createPinResolver, PinnedAgent } from 'pinvault';
 
 const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
@@ -22,7 +28,7 @@ describe('the README', () => {
     const [first, second] = [await root.issue({}), await root.issue({})];
     const server = await startTlsServer({ chain: [leaf] });
     const provider = createMemoryProvider({ 'api.example.com': `${first.pin} ${second.pin}` });
-    const pins = await createPinResolver({ provider, warnings: false }, {});
+    const pins = await createPinResolver({ provider, warnings: false, ...askedOnly }, {});
     const agent = new PinnedAgent(pins, { ca: root.pem, lookup: loopbackLookup });
     try {
       const error = await new Promise<Error>((resolve, reject) => {

@@ -2,6 +2,7 @@ import https from 'node:https';
 import { connect, type ConnectionOptions, type SecureVersion } from 'node:tls';
 import { expect } from 'chai';
 import {
+  askedOnly,
   createRootCa,
   createMemoryProvider,
   loopbackLookup,
@@ -35,7 +36,7 @@ describe('tlsOptions() in tls.connect', () => {
     other = await root.issue({ hosts: [host] });
     server = await startTlsServer({ chain: [leaf] });
     provider = createMemoryProvider({ [host]: leaf.pin });
-    pins = await createPinResolver({ provider, warnings: false }, {});
+    pins = await createPinResolver({ provider, warnings: false, ...askedOnly }, {});
   });
 
   afterEach(async () => {

@@ -3,7 +3,7 @@ import https from 'node:https';
 import type { ServerResponse } from 'node:http';
 import { expect } from 'chai';
 import { createStaticProvider, PinResolver, type StaticPinProvider } from '@pinvault/core';
-import { loopbackLookup } from '@pinvault/testing';
+import { askedOnly, loopbackLookup } from '@pinvault/testing';
 import { PinnedProxyAgent, type PinnedProxyAgentOptions, proveLive } from '#src/index.js';
 import { ConnectProxy } from './support/connect-proxy.js';
 import { codeOf, host, PinnedService, request } from './support/pinned-service.js';
@@ -237,7 +237,7 @@ describe('PinnedProxyAgent', () => {
         ({ tlsProxy, pin } = await startTlsProxy());
         proxyCa = service.root.pem;
         provider = createStaticProvider({ [address]: pin });
-        proxyPins = await PinResolver.create(provider, { warnings: false });
+        proxyPins = await PinResolver.create(provider, { warnings: false, ...askedOnly });
       });
       afterEach(async () => {
         await proxyPins.close();

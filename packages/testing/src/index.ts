@@ -1,3 +1,4 @@
+export { askedOnly } from './clock/asked-only.js';
 export { VirtualClock } from './clock/virtual-clock.js';
 export { chainPem, createRootCa, createSelfSigned, TestCertificate } from './pki/certificate.js';
 export { TestKey } from './pki/key.js';

@@ -1,6 +1,6 @@
 import type { RequestListener, ServerResponse } from 'node:http';
 import { createStaticProvider, PinResolver, type StaticPinProvider } from '@pinvault/core';
-import { createRootCa, loopbackLookup, type TestCertificate } from '@pinvault/testing';
+import { askedOnly, createRootCa, loopbackLookup, type TestCertificate } from '@pinvault/testing';
 import { expect } from 'chai';
 import { ConnectProxy } from './support/connect-proxy.js';
 import { describeWithEach } from './support/majors.js';
@@ -158,7 +158,7 @@ describeWithEach('PinnedDispatcher through a proxy', (major) => {
       proxy = await ConnectProxy.start(certificate);
       const { port } = new URL(proxy.url);
       provider = createStaticProvider(rowOf(pinned === 'right' ? certificate : other));
-      proxyPins = await PinResolver.create(provider, { warnings: false });
+      proxyPins = await PinResolver.create(provider, { warnings: false, ...askedOnly });
       scene = await Scene.start(major, {
         ...(respond !== undefined && { server: { respond } }),
         dispatcher: {

@@ -1,6 +1,6 @@
 import https from 'node:https';
 import { connect, type DetailedPeerCertificate, type SecureVersion, type TLSSocket } from 'node:tls';
-import { loopbackLookup, startTlsServer, type TestTlsServer } from '@pinvault/testing';
+import { askedOnly, loopbackLookup, startTlsServer, type TestTlsServer } from '@pinvault/testing';
 import { createPinResolver, findPinError, Pin, PinnedAgent, type PinResolver } from 'pinvault';
 import { type Chain, host } from './world.js';
 
@@ -45,7 +45,7 @@ export async function face(chain: Chain, version: SecureVersion): Promise<Faced>
   });
   const document = { [host]: `${chain.role ?? 'ca'}:${chain.pinned.pin}` };
   const provider = { name: 'test', read: async () => ({ document, revision: '1' }) };
-  const pins = await createPinResolver({ provider, warnings: false }, {});
+  const pins = await createPinResolver({ provider, warnings: false, ...askedOnly }, {});
   const trust = { ca: chain.trusted.map(({ pem }) => pem), lookup: loopbackLookup, ...security };
   try {
     const plain = await askPlain(server, trust);

@@ -1,4 +1,5 @@
 import {
+  askedOnly,
   createMemoryProvider,
   createRootCa,
   type MemoryProvider,
@@ -59,7 +60,7 @@ export class Scene {
     );
     made.front = front;
     const provider = createMemoryProvider({ [host]: leaf.pin });
-    const pins = await createPinResolver({ provider, warnings: false }, {});
+    const pins = await createPinResolver({ provider, warnings: false, ...askedOnly }, {});
     return new Scene({ root, leaf, next, front, provider, pins });
   }
 

@@ -7,6 +7,7 @@ import {
   type StaticPinProvider,
 } from '@pinvault/core';
 import {
+  askedOnly,
   createRootCa,
   loopbackLookup,
   startTlsServer,
@@ -61,6 +62,7 @@ export class PinnedService {
     const pins = await PinResolver.create(provider, {
       warnings: false,
       clock: machineClock(),
+      ...askedOnly,
       ...options.pins,
     });
     const agent = new PinnedAgent(pins, { ca: root.pem, lookup: loopbackLookup, ...options.agent });

@@ -7,6 +7,7 @@ import {
   type StaticPinProvider,
 } from '@pinvault/core';
 import {
+  askedOnly,
   createRootCa,
   loopbackLookup,
   startTlsServer,
@@ -87,6 +88,7 @@ export class Scene<Server extends CountingServer = TestTlsServer> {
     const pins = await PinResolver.create(provider, {
       warnings: false,
       clock: machineClock(),
+      ...askedOnly,
       ...options.pins,
     });
     const dispatcher = new Pinned(pins, {
