@@ -1,8 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
-import { ClientRequest } from 'node:http';
+import type { ClientRequest } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { intercept } from './intercept.js';
+import { http } from './node-http.js';
 
 /** What Node has in a request and its types do not tell: the same from Node 20 to 26. */
 interface RequestInternals {
@@ -22,8 +23,8 @@ function internalsOf(request: object): RequestInternals {
 /** Ends a request that got no connection as Node does: 'error' (its own "socket hang up" where there is none), 'close'. */
 function endRequest(request: ClientRequest, error?: Error): void {
   // Node's own methods: those on the instance may be in the middle of calling us.
-  ClientRequest.prototype.destroy.call(request, error);
-  internalsOf(ClientRequest.prototype).onSocket.call(request, null);
+  http.ClientRequest.prototype.destroy.call(request, error);
+  internalsOf(http.ClientRequest.prototype).onSocket.call(request, null);
 }
 
 /**
@@ -165,7 +166,7 @@ function wait(request: ClientRequest, watch: HandshakeWatch, socket: Duplex): vo
 }
 
 function handOver(request: ClientRequest, socket: Duplex, wasTold: boolean): void {
-  internalsOf(ClientRequest.prototype).onSocket.call(request, socket);
+  internalsOf(http.ClientRequest.prototype).onSocket.call(request, socket);
   if (!wasTold) return;
   // Node tells of the socket in the next tick; the caller has heard of it when the handshake began.
   const takeBack = intercept(request, 'emit', (original) => (name, ...rest) => {

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { Agent as HttpAgent, type ClientRequest } from 'node:http';
+import type { ClientRequest } from 'node:http';
 import { Agent, type RequestOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
@@ -16,6 +16,7 @@ import { Connections, drop } from './connections.js';
 import { type HandshakeWatch, holdForHandshake, holdRequest } from './held-request.js';
 import { type PinnedAgentOptions, refuseUnsafe, safeAgentOptions } from './pinned-agent-options.js';
 import { intercept } from './intercept.js';
+import { http } from './node-http.js';
 import { ProofPools } from './proof-pools.js';
 import { fullHandshake, Resumption } from './resumption.js';
 import { SecureContexts } from './secure-contexts.js';
@@ -333,7 +334,7 @@ function withFullHandshake(options: RequestOptions): RequestOptions {
 
 // The agent relies on what http.Agent does with 'free' sockets; a Node without these would leave it blind, and tunnels
 // would not be dug.
-const { addRequest, createSocket } = HttpAgent.prototype as Partial<RequestTaker>;
+const { addRequest, createSocket } = http.Agent.prototype as Partial<RequestTaker>;
 if (typeof addRequest !== 'function' || typeof createSocket !== 'function') {
   throw new Error('@pinvault/node does not know the http.Agent of this version of Node');
 }

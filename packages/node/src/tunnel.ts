@@ -1,8 +1,9 @@
-import http, { type IncomingMessage, type RequestOptions } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import https from 'node:https';
 import { isIP, isIPv6 } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import { http } from './node-http.js';
 import type { ProxySettings } from './proxy-options.js';
 import { serverName } from './target.js';
 
@@ -77,7 +78,7 @@ function connectRequest(
   authority: string,
   { proxyTls, proxyPins }: Pick<ProxySettings, 'proxyTls' | 'proxyPins'>,
   { graceMs, onDrain }: ProxyWatch,
-): http.ClientRequest {
+): ClientRequest {
   const host = proxy.hostname.replace(/^\[|\]$/g, '');
   const isTls = proxy.protocol === 'https:';
   const port = proxy.port === '' ? (isTls ? 443 : 80) : Number(proxy.port);
